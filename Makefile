@@ -1,0 +1,50 @@
+# Two commands do everything on a machine with Python 3.11 or newer: `make demo` and `make test`.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+OUT ?= out/demo
+
+.PHONY: demo test check bench audit lock docs clean
+.DEFAULT_GOAL := demo
+
+demo: $(READY)  ## synthesise a country, ingest it, release a week, publish a bundle
+	$(BIN)/whimbrel demo --out $(OUT)
+
+test: $(READY)  ## the specification: every suite that fits 15 minutes on 2 cores
+	$(BIN)/python -m pytest -m "not audit"
+
+check: $(READY)  ## lint, format, types, import contracts
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+audit: $(READY)  ## statistical suites that take longer
+	$(BIN)/python -m pytest -m audit
+
+bench: $(READY)  ## speed against DuckDB in the same run; prints a table, writes out/bench/bench.json
+	$(BIN)/python -m tests.benchmarks.main_job
+
+docs: $(READY)  ## regenerate what is generated
+	$(BIN)/python -m schemas.dictionary docs/data-dictionary.md
+
+$(READY): requirements.lock requirements-build.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else f"Python {sys.version.split()[0]} found. Expected: 3.11 or newer. Remedy: make PYTHON=python3.12 ...")'
+	@echo "Installing the pinned dependencies into $(VENV) (about a minute and a half, once)"
+	@$(PYTHON) -m venv --clear $(VENV)
+	@$(PIP) install --no-deps --require-hashes -r requirements-build.lock
+	@$(PIP) install --no-deps --require-hashes --no-build-isolation -r requirements.lock
+	@$(PIP) install --no-deps --no-build-isolation -e .
+	@touch $@
+
+lock:  ## resolve the dependencies anew: hashes, no addresses
+	$(PYTHON) -m venv build/lock && build/lock/bin/python -m pip --quiet install uv
+	echo 'setuptools>=80' | build/lock/bin/uv pip compile - $(LOCK_OPTIONS) -o requirements-build.lock
+	build/lock/bin/uv pip compile pyproject.toml --extra dev $(LOCK_OPTIONS) -o requirements.lock
+
+LOCK_OPTIONS := --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --quiet
+
+clean:
+	rm -rf $(VENV) out build

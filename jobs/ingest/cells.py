@@ -1,0 +1,152 @@
+"""The cell table and the register of the country's H3 cells."""
+
+import csv
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from itertools import groupby, pairwise
+from operator import attrgetter
+from pathlib import Path
+from typing import Final
+
+import h3
+
+from schemas.cells import CELLS
+from schemas.errors import InputError
+
+_EPOCH: Final = date(1970, 1, 1)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A radio cell during one interval of its life; see the contract `cells`."""
+
+    cell_id: str
+    latitude: float
+    longitude: float
+    valid_from: date
+    valid_to: date | None
+
+    def __post_init__(self) -> None:
+        if not (-90 <= self.latitude <= 90 and -180 <= self.longitude <= 180):
+            raise ValueError(f"the place {self.latitude}, {self.longitude} is not on Earth")
+        if self.valid_to is not None and self.valid_to <= self.valid_from:
+            raise ValueError(f"valid_to {self.valid_to} is not after valid_from {self.valid_from}")
+
+    def h3(self, resolution: int) -> str:
+        """Return the H3 cell in which it stands."""
+        return str(h3.latlng_to_cell(self.latitude, self.longitude, resolution))
+
+    def serves(self, day: date) -> bool:
+        """Return whether it stood there on a local day."""
+        return self.valid_from <= day and (self.valid_to is None or day < self.valid_to)
+
+
+def read_cells(path: Path) -> tuple[Cell, ...]:
+    """Read a cell table.
+
+    Raises:
+        InputError: It is missing, lacks a column, has an unreadable row, or two places for a cell on one day.
+    """
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.DictReader(file)
+            if missing := set(CELLS.names) - set(reader.fieldnames or ()):
+                raise InputError(
+                    f"{path.name} lacks {', '.join(sorted(missing))}.", f"the columns {', '.join(CELLS.names)}",
+                    "add them to the header",
+                )  # fmt: skip
+            cells = tuple(_cell(path, line, row) for line, row in enumerate(reader, start=2))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise InputError(
+            f"The cell table {path} cannot be read: {error}.",
+            "a UTF-8 CSV file",
+            "correct [cells] path in whimbrel.toml",
+        ) from error
+    _refuse_overlaps(path, cells)
+    return cells
+
+
+def _cell(path: Path, line: int, row: Mapping[str, str | None]) -> Cell:
+    try:
+        valid_to = (row["valid_to"] or "").strip()
+        return Cell(
+            cell_id=_given(row, "cell_id"),
+            latitude=float(_given(row, "latitude")),
+            longitude=float(_given(row, "longitude")),
+            valid_from=date.fromisoformat(_given(row, "valid_from")),
+            valid_to=date.fromisoformat(valid_to) if valid_to else None,
+        )
+    except ValueError as error:
+        raise InputError(
+            f"{path.name}, line {line}: {error}.",
+            "degrees in WGS 84 and dates as YYYY-MM-DD",
+            "correct the row",
+        ) from error
+
+
+def _given(row: Mapping[str, str | None], name: str) -> str:
+    value = (row[name] or "").strip()
+    if not value:
+        raise ValueError(f"{name} is empty")
+    return value
+
+
+def _refuse_overlaps(path: Path, cells: Sequence[Cell]) -> None:
+    in_time = sorted(cells, key=attrgetter("cell_id", "valid_from"))
+    for cell_id, intervals in groupby(in_time, key=attrgetter("cell_id")):
+        for earlier, later in pairwise(intervals):
+            if earlier.valid_to is None or later.valid_from < earlier.valid_to:
+                raise InputError(
+                    f"{path.name}: cell {cell_id} stands in two places from {later.valid_from}.",
+                    "intervals that do not overlap",
+                    f"close the interval that begins on {earlier.valid_from} with valid_to {later.valid_from}",
+                )
+
+
+@dataclass(frozen=True)
+class ZoneRegister:
+    """The H3 cells of the country, in the order in which they were first seen in a cell table.
+
+    A position is given once and never changes, so that a day written before a new tower was built still reads
+    right after it.
+
+    Args:
+        zones: H3 names; the position is the cell index.
+    """
+
+    zones: tuple[str, ...]
+
+    @classmethod
+    def load(cls, path: Path) -> "ZoneRegister":
+        """Read the register, empty where there is none yet."""
+        return cls(tuple(json.loads(path.read_text(encoding="utf-8")))) if path.exists() else cls(())
+
+    def extended(self, zones: Iterable[str]) -> "ZoneRegister":
+        """Return the register with new zones appended in H3 order."""
+        return ZoneRegister(self.zones + tuple(sorted(set(zones) - set(self.zones))))
+
+    @property
+    def index(self) -> dict[str, int]:
+        """Position of each zone."""
+        return {zone: position for position, zone in enumerate(self.zones)}
+
+
+def cell_days(
+    cells: Sequence[Cell], register: ZoneRegister, *, resolution: int, first: date, last: date
+) -> list[tuple[str, int, int | None]]:
+    """One row per cell and local day from first to last: contract `cell_days`.
+
+    A cell that is out of service on a day has no index that day: its events are told from those of unknown cells.
+    Listing the days turns the search for the valid interval into an equality, which every engine joins by hash.
+    """
+    days = [first + timedelta(n) for n in range((last - first).days + 1)]
+    positions = register.index
+    rows: dict[tuple[str, int], int | None] = {}
+    for cell in cells:
+        index = positions[cell.h3(resolution)]
+        for day in days:
+            key = (cell.cell_id, (day - _EPOCH).days)
+            rows[key] = index if cell.serves(day) else rows.get(key)
+    return [(cell_id, day, index) for (cell_id, day), index in rows.items()]

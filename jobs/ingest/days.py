@@ -1,0 +1,25 @@
+"""From the parts of a day to the table that every product reads."""
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from schemas.subscriber_days import SUBSCRIBER_DAYS
+
+
+def subscriber_days(parts: DataFrame, *, partitions: int) -> DataFrame:
+    """One row per subscriber and local day, with the points of all parts: contract `subscriber_days`.
+
+    The result does not depend on how a day's rows were spread over deliveries: points are sorted and none
+    is dropped. A day of one part is that part, and needs no exchange (ADR 1).
+    """
+    merged = (
+        parts.repartition(partitions, "subscriber")
+        .groupBy("subscriber", "local_date")
+        .agg(
+            F.sort_array(F.flatten(F.collect_list("points"))).alias("points"),
+            F.sum("events").alias("events"),
+            F.max("sex").alias("sex"),
+            F.max("age_band").alias("age_band"),
+        )
+    )
+    return SUBSCRIBER_DAYS.conform(merged)

@@ -1,0 +1,232 @@
+"""One delivery: read once into parts, counted, quarantined, merged into days."""
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import date, timedelta
+from functools import reduce
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pyspark.errors import PySparkException
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from jobs.config import Config, SourceConfig
+from jobs.ingest.cells import ZoneRegister, cell_days, read_cells
+from jobs.ingest.days import subscriber_days
+from jobs.ingest.events import Window, placed, quarantined, subscriber_day_parts
+from jobs.ingest.pseudonyms import load_key, write_key_row
+from jobs.ingest.sources import Clock, event_files, first_unreadable, read_events, rows_in, unreadable
+from jobs.storage import DayState, DeliveryRecord, Storage, digest, write_json
+from schemas.cells import CELL_DAYS
+from schemas.errors import ConfigError, InputError, WhimbrelError
+from schemas.subscriber_days import QUARANTINE, SUBSCRIBER_DAY_PARTS, SUBSCRIBER_DAYS
+
+Progress = Callable[[str], None]
+
+
+def ingest(
+    session: SparkSession,
+    config: Config,
+    storage: Storage,
+    paths: Sequence[Path],
+    *,
+    source: SourceConfig,
+    first: date,
+    last: date,
+    progress: Progress = lambda _: None,
+) -> tuple[date, ...]:
+    """Read a delivery into parts and merge the days it touches; the days it delivers are returned.
+
+    Safe to run again after any interruption: a delivery is known by its content, its parts become visible all at
+    once, and a day's readers are switched to a new version all at once.
+
+    Args:
+        session: An engine.
+        config: The installation.
+        storage: Its two roots.
+        paths: Event files, or folders of them.
+        source: Their layout.
+        first: First local day that the delivery is for.
+        last: Last local day that the delivery is for.
+        progress: Told what begins.
+
+    Raises:
+        InputError: A file or the cell table cannot be used, or no row could be kept.
+        ConfigError: The key cannot be used, or the delivery was ingested under another mapping.
+    """
+    files = event_files(paths, source)
+    key = load_key(config.pseudonyms)
+    with storage.alone(), storage.scratch() as scratch:
+        delivery = _name_of(files)
+        if not _is_committed(storage, delivery, source):
+            run = _DeliveryRun(session, config, storage, scratch, files, source, first, last)
+            run.commit(delivery, key, progress)
+        progress("merging days")
+        merge_days(session, storage, delivery, partitions=config.engine.shuffle_partitions)
+    return tuple(first + timedelta(n) for n in range((last - first).days + 1))
+
+
+def _name_of(files: Sequence[Path]) -> str:
+    """Name a delivery by the content of its files, so that a copy is recognised under any name."""
+    with ThreadPoolExecutor() as pool:
+        return digest(sorted(pool.map(_content_digest, files)))
+
+
+def _content_digest(file: Path) -> str:
+    try:
+        with file.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError as error:
+        raise unreadable(file) from error
+
+
+def _is_committed(storage: Storage, delivery: str, source: SourceConfig) -> bool:
+    record = storage.deliveries().get(delivery)
+    if record is not None and record.mapping != source.model_dump(mode="json"):
+        raise ConfigError(
+            "This delivery was ingested under another mapping.",
+            "the same source as the first time",
+            "restore the mapping in whimbrel.toml, or deliver corrected files",
+        )
+    return record is not None
+
+
+@dataclass(frozen=True)
+class _DeliveryRun:
+    """What the steps of reading one delivery share."""
+
+    session: SparkSession
+    config: Config
+    storage: Storage
+    scratch: Path
+    files: tuple[Path, ...]
+    source: SourceConfig
+    first: date
+    last: date
+
+    def commit(self, delivery: str, key: bytes, progress: Progress) -> None:
+        """Write the parts and the quarantine, account for every row, and only then make the delivery visible."""
+        try:
+            progress("reading events into subscriber days")
+            self._write_parts(delivery, key)
+            record = self._record(delivery, progress)
+        except PySparkException as error:
+            raise self._explained(error) from error
+        self.storage.commit_delivery(delivery, record)
+
+    def _write_parts(self, delivery: str, key: bytes) -> None:
+        key_file = self.scratch / "key.parquet"
+        write_key_row(key, key_file)
+        key_row = self.session.read.parquet(str(key_file))
+        events = self._placed(read_events(self.session, self.files, self.source))
+        parts = subscriber_day_parts(events, key_row, partitions=self.config.engine.shuffle_partitions)
+        self.storage.write_days(parts, SUBSCRIBER_DAY_PARTS, delivery)
+
+    def _record(self, delivery: str, progress: Progress) -> DeliveryRecord:
+        read = rows_in(self.session, self.files, self.source)
+        kept = self._kept(delivery)
+        quarantined_rows: dict[str, int] = {}
+        if kept != read:
+            progress("setting aside rows that cannot be used")
+            quarantined_rows = self._write_quarantine(delivery)
+        if read and not kept:
+            raise InputError(
+                f"No row of the delivery could be kept: {', '.join(sorted(quarantined_rows))}.",
+                "a mapping, days and a cell table that fit the files",
+                "compare `columns`, `time_format` and --days with the first lines of a file",
+            )
+        return DeliveryRecord(
+            mapping=self.source.model_dump(mode="json"),
+            first=self.first,
+            last=self.last,
+            days=self.storage.days_in(SUBSCRIBER_DAY_PARTS, delivery),
+            files=tuple(file.name for file in self.files),
+            read=read,
+            kept=kept,
+            quarantined=quarantined_rows,
+            synthetic=all(_bears_the_mark(file) for file in self.files),
+        )
+
+    def _kept(self, delivery: str) -> int:
+        days = self.storage.days_in(SUBSCRIBER_DAY_PARTS, delivery)
+        parts = self.storage.read_days(self.session, [(SUBSCRIBER_DAY_PARTS, delivery, day) for day in days])
+        return int(parts.agg(F.coalesce(F.sum("events"), F.lit(0))).collect()[0][0])
+
+    def _write_quarantine(self, delivery: str) -> dict[str, int]:
+        """Write the rows that were not kept, with the file they stood in, and count them by reason."""
+        one_by_one = [
+            read_events(self.session, [file], self.source).withColumn("file", F.lit(file.name)) for file in self.files
+        ]
+        events = reduce(DataFrame.unionAll, one_by_one)
+        folder = self.storage.version(QUARANTINE, delivery)
+        quarantined(self._placed(events), window=self._window).write.mode("overwrite").parquet(str(folder))
+        written = self.session.read.schema(QUARANTINE.schema).parquet(str(folder))
+        return {row["reason"]: row["count"] for row in written.groupBy("reason").count().collect()}
+
+    def _placed(self, events: DataFrame) -> DataFrame:
+        return placed(events, self._cell_days(), source=self.source, clock=self._clock, window=self._window)
+
+    @property
+    def _window(self) -> Window:
+        return Window(self.first - timedelta(self.config.ingest.late_days), self.last)
+
+    @property
+    def _clock(self) -> Clock:
+        return Clock.of(self.config.country.timezone, self._window.first, self._window.last)
+
+    def _cell_days(self) -> DataFrame:
+        """Write the cells of the window to scratch, where every engine reads them as it reads any table."""
+        file = self.scratch / "cell_days.parquet"
+        if not file.exists():
+            cells = read_cells(self.config.cells.path)
+            resolution = self.config.country.base_resolution
+            register = ZoneRegister.load(self.storage.zones).extended(cell.h3(resolution) for cell in cells)
+            write_json(self.storage.zones, register.zones)
+            window = self._window
+            rows = cell_days(cells, register, resolution=resolution, first=window.first, last=window.last)
+            columns = [pa.array(column) for column in zip(*rows, strict=True)]
+            pq.write_table(pa.table(dict(zip(CELL_DAYS.names, columns, strict=True))), file)
+        return self.session.read.schema(CELL_DAYS.schema).parquet(str(file))
+
+    def _explained(self, error: PySparkException) -> WhimbrelError:
+        """Find the file that stopped the engine; what is not a file's fault stays the engine's."""
+        file = first_unreadable(self.files, self.source)
+        if file is None:
+            raise error
+        return unreadable(file)
+
+
+def _bears_the_mark(file: Path) -> bool:
+    """Tell the synthetic country's files: its mark stands in their folder or in the one above."""
+    return any((folder / "SYNTHETIC").is_file() for folder in list(file.resolve().parents)[:2])
+
+
+def merge_days(session: SparkSession, storage: Storage, delivery: str, *, partitions: int) -> None:
+    """Bring the days that a delivery touches up to date, in one job, and switch their readers."""
+    deliveries = storage.deliveries()
+    states = {
+        day: DayState(
+            parts=tuple(sorted(name for name, other in deliveries.items() if day in other.days)),
+            delivered=any(other.first <= day <= other.last for other in deliveries.values()),
+        )
+        for day in deliveries[delivery].touched
+    }
+    stale = {day: state for day, state in states.items() if storage.day_state(SUBSCRIBER_DAYS, day) != state}
+    late = {day: state.parts for day, state in stale.items() if len(state.parts) > 1}
+    merged_version = _write_merged(session, storage, late, partitions) if late else ""
+    for day, state in stale.items():
+        where = (SUBSCRIBER_DAYS, merged_version) if day in late else (SUBSCRIBER_DAY_PARTS, "".join(state.parts))
+        storage.swap(SUBSCRIBER_DAYS, day, state, *where)
+
+
+def _write_merged(session: SparkSession, storage: Storage, parts: Mapping[date, Sequence[str]], partitions: int) -> str:
+    """Write the days that have several parts as a version of their own, in one job."""
+    version = digest({"parts": {str(day): names for day, names in parts.items()}, "table": SUBSCRIBER_DAYS.version})
+    places = [(SUBSCRIBER_DAY_PARTS, name, day) for day, names in parts.items() for name in names]
+    days = subscriber_days(storage.read_days(session, places), partitions=partitions)
+    storage.write_days(days, SUBSCRIBER_DAYS, version)
+    return version

@@ -1,0 +1,128 @@
+"""From events to subscriber-day parts: what is checked, what is kept, and why the rest was not."""
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Final
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from jobs.config import SourceConfig
+from jobs.ingest.pseudonyms import normalised_number, pseudonymised, tagged
+from jobs.ingest.sources import Clock, wall_clock_seconds
+from schemas.subscriber_days import NOT_AVAILABLE, QUARANTINE, SECOND_SHIFT, SUBSCRIBER_DAY_PARTS
+
+_EPOCH: Final = date(1970, 1, 1)
+_DAY_S: Final = 86_400
+_MASKED_DIGITS: Final = r"[0-9]{7,}"  # shorter than any subscriber number, longer than most cell names' digits
+_STRATA: Final = ("sex", "age_band")
+
+
+@dataclass(frozen=True)
+class Window:
+    """The local days that a delivery may hold rows of.
+
+    Args:
+        first: First day accepted, late rows included.
+        last: Last day of the delivery.
+    """
+
+    first: date
+    last: date
+
+    @property
+    def day_numbers(self) -> tuple[int, int]:
+        """First and last as days since 1970-01-01."""
+        return (self.first - _EPOCH).days, (self.last - _EPOCH).days
+
+
+def placed(events: DataFrame, cell_days: DataFrame, *, source: SourceConfig, clock: Clock, window: Window) -> DataFrame:
+    """One row per event with its wall-clock time, local day and cell index, and whether it `is_kept`.
+
+    Stability: rows are judged one by one; no row decides about another.
+    """
+    is_text = dict(events.dtypes)["time"] == "string"
+    seconds = wall_clock_seconds(source, clock, is_text=is_text)
+    timed = events.withColumn("number", normalised_number(F.col("number"))).withColumn("local_s", seconds)
+    dated = timed.withColumn("local_day", F.expr(f"local_s div {_DAY_S}"))
+    known = cell_days.select("cell_id", "local_day", "cell_index", F.lit(True).alias("known"))
+    located = dated.withColumnRenamed("cell", "cell_id").join(F.broadcast(known), ["cell_id", "local_day"], "left")
+    return located.withColumn("is_kept", _is_kept(window))
+
+
+def _is_kept(window: Window) -> Column:
+    """True for a usable event, otherwise false or missing: no reason is worked out for the many that have none."""
+    return (
+        ~F.col("malformed")
+        & (F.col("number") != "")
+        & F.col("local_day").between(*window.day_numbers)
+        & F.col("cell_index").isNotNull()
+    )
+
+
+def _reason(window: Window) -> Column:
+    """The first check that an event fails, in a fixed order."""
+    return (
+        F.when(F.col("malformed"), "malformed_row")
+        .when(_absent("number"), "missing_subscriber")
+        .when(F.col("local_day").isNull(), "unreadable_time")
+        .when(~F.col("local_day").between(*window.day_numbers), "time_outside_delivery")
+        .when(_absent("cell_id"), "missing_cell")
+        .when(F.col("known").isNull(), "unknown_cell")
+        .otherwise("cell_out_of_service")
+    )
+
+
+def _absent(name: str) -> Column:
+    return F.col(name).isNull() | (F.col(name) == "")
+
+
+def subscriber_day_parts(placed_events: DataFrame, key_row: DataFrame, *, partitions: int) -> DataFrame:
+    """One row per subscriber and local day of a delivery: contract `subscriber_day_parts`.
+
+    One exchange: by tag, before the grouping, because `collect_list` does not shrink what it groups. Its number of
+    partitions is named, because an engine that chooses takes one. An event crosses it as two longs: who, and when
+    and where.
+
+    Stability: a row depends on one subscriber's events only.
+    """
+    held = [name for name in _STRATA if name in placed_events.columns]
+    instant_and_cell = F.shiftleft("local_s", SECOND_SHIFT).bitwiseOR(F.col("cell_index"))
+    kept = placed_events.filter("is_kept").select("number", instant_and_cell.alias("point"), *held)
+    day = F.expr(f"shiftright(point, {SECOND_SHIFT}) div {_DAY_S}")
+    by_subscriber = tagged(kept, key_row).repartition(partitions, "tag").withColumn("local_day", day)
+    grouped = by_subscriber.groupBy("tag", "local_day").agg(
+        F.sort_array(F.collect_list(F.col("point") - F.shiftleft(F.col("local_day") * _DAY_S, SECOND_SHIFT))).alias(
+            "points"
+        ),
+        *[F.max(name).alias(name) for name in held],
+    )
+    days = grouped.withColumns(
+        {
+            "local_date": F.date_from_unix_date(F.col("local_day").cast("int")),
+            "events": F.size("points").cast("bigint"),
+            **{name: _stratum(name, held=name in held) for name in _STRATA},
+        }
+    )
+    return SUBSCRIBER_DAY_PARTS.conform(pseudonymised(days, key_row))
+
+
+def _stratum(name: str, *, held: bool) -> Column:
+    return F.coalesce(F.col(name).cast("string"), F.lit(NOT_AVAILABLE)) if held else F.lit(NOT_AVAILABLE)
+
+
+def quarantined(placed_events: DataFrame, *, window: Window) -> DataFrame:
+    """One row per event that was not kept, with the reason: contract `quarantine`."""
+    rejected = placed_events.filter(~F.coalesce("is_kept", F.lit(False)))
+    return QUARANTINE.conform(
+        rejected.select(
+            _reason(window).alias("reason"),
+            "file",
+            _masked("time").alias("time_text"),
+            _masked("cell_id").alias("cell_text"),
+        )
+    )
+
+
+def _masked(name: str) -> Column:
+    return F.regexp_replace(F.substring(F.col(name).cast("string"), 1, 40), _MASKED_DIGITS, "#######")

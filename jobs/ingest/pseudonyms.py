@@ -1,0 +1,115 @@
+"""Pseudonyms: HMAC-SHA256 of a subscriber's number under a secret key of the epoch.
+
+The key never stands in a query plan, a page or a log. The engine reads it at run time from a one-row file that
+lives in the confidential scratch folder for as long as the job runs.
+"""
+
+import hmac
+import os
+import stat
+from pathlib import Path
+from typing import Final
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from jobs.config import PseudonymConfig
+from schemas.errors import ConfigError
+
+KEY_BYTES: Final = 32
+_BLOCK_BYTES: Final = 64  # of SHA-256, to which RFC 2104 pads the key
+_PURPOSES: Final = (b"whimbrel tag", b"whimbrel pseudonym")
+_NEW_KEY: Final = "make one: python3 -c 'import secrets; print(secrets.token_hex(32))'"
+
+
+def load_key(config: PseudonymConfig) -> bytes:
+    """Return the secret key of this epoch.
+
+    Raises:
+        ConfigError: It is missing, readable by others, or not 32 bytes in hexadecimal.
+    """
+    text = _from_file(config.key_file) if config.key_file else _from_environment(str(config.key_variable))
+    try:
+        key = bytes.fromhex(text.strip())
+    except ValueError:
+        key = b""
+    if len(key) != KEY_BYTES:
+        raise ConfigError("The pseudonym key cannot be used.", f"{2 * KEY_BYTES} hexadecimal digits", _NEW_KEY)
+    return key
+
+
+def _from_file(path: Path) -> str:
+    try:
+        mode = path.stat().st_mode
+    except OSError as error:
+        raise ConfigError(
+            f"There is no pseudonym key at {path}.",
+            "a file with mode 600",
+            f"{_NEW_KEY} > {path}; chmod 600 {path}",
+        ) from error
+    if mode & (stat.S_IRWXG | stat.S_IRWXO):
+        raise ConfigError(
+            f"The pseudonym key {path} can be read by others.",
+            "mode 600",
+            f"chmod 600 {path}, and replace the key if others use this machine",
+        )
+    return path.read_text(encoding="ascii", errors="replace")
+
+
+def _from_environment(name: str) -> str:
+    if name not in os.environ:
+        raise ConfigError(f"The environment variable {name} is not set.", "the pseudonym key in hexadecimal", _NEW_KEY)
+    return os.environ[name]
+
+
+def write_key_row(key: bytes, path: Path) -> None:
+    """Write what the engine needs of the key as a one-row Parquet file, readable by its owner only.
+
+    Two keys are derived, so that what a tag shows says nothing of the pseudonym. Each is padded to a block of
+    SHA-256 as RFC 2104 does.
+    """
+    tag, pseudonym = (hmac.digest(key, purpose, "sha256").ljust(_BLOCK_BYTES, b"\0") for purpose in _PURPOSES)
+    blocks = {
+        "tag_block": [tag],
+        "inner_block": [bytes(byte ^ 0x36 for byte in pseudonym)],
+        "outer_block": [bytes(byte ^ 0x5C for byte in pseudonym)],
+    }
+    with os.fdopen(os.open(path, os.O_CREAT | os.O_WRONLY | os.O_EXCL, 0o600), "wb") as file:
+        pq.write_table(pa.table(blocks), file)
+
+
+def normalised_number(number: Column) -> Column:
+    """One spelling a number: spaces, the leading plus and leading zeros (`00` of international calls) go."""
+    return F.ltrim(F.trim(number), F.lit("+0"))
+
+
+def tagged(events: DataFrame, key_row: DataFrame) -> DataFrame:
+    """Replace `number` by `tag`, a keyed 64-bit digest: what events travel under, so that no number is ever moved.
+
+    SHA-256 of a secret block and a number of at most 55 characters is one keyed call of its compression function,
+    the inner half of HMAC; xxhash64 shortens the digest to a long.
+    """
+    digest = F.sha2(F.concat("tag_block", F.col("number").cast("binary")), 256)
+    kept = [name for name in events.columns if name != "number"]
+    return events.crossJoin(F.broadcast(key_row.select("tag_block"))).select(F.xxhash64(digest).alias("tag"), *kept)
+
+
+def pseudonymised(rows: DataFrame, key_row: DataFrame) -> DataFrame:
+    """Replace `tag` by `subscriber`: the first 8 bytes, as a signed long, of its HMAC-SHA256.
+
+    Done once a subscriber and day, not once an event: it is the dearest expression of the ingest (ADR 2).
+
+    Source: RFC 2104 (HMAC), FIPS 180-4 (SHA-256).
+    """
+    inner = F.unhex(F.sha2(F.concat(F.col("inner_block"), F.col("tag").cast("string").cast("binary")), 256))
+    digest = F.sha2(F.concat(F.col("outer_block"), inner), 256)
+    kept = [name for name in rows.columns if name != "tag"]
+    blocks = key_row.select("inner_block", "outer_block")
+    return rows.crossJoin(F.broadcast(blocks)).select(_first_8_bytes(digest).alias("subscriber"), *kept)
+
+
+def _first_8_bytes(hexadecimal: Column) -> Column:
+    high, low = (F.conv(F.substring(hexadecimal, start, 8), 16, 10).cast("bigint") for start in (1, 9))
+    return F.shiftleft(high, 32).bitwiseOR(low)

@@ -1,0 +1,112 @@
+"""Trips: consecutive visits of one subscriber in different cells."""
+
+from datetime import date
+from typing import Final
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from privacy.policy import MobilityPolicy
+from schemas.subscriber_days import CELL_MASK, SECOND_SHIFT
+
+_DAY_S: Final = 86_400
+_HOUR_S: Final = 3_600
+_EARTH_RADIUS_KM: Final = 6_371.0088  # mean radius, IUGG
+
+
+def paths(days: DataFrame, *, first_day: date, mobility: MobilityPolicy, partitions: int) -> DataFrame:
+    """One row per subscriber: its points of all days as one sorted array, `second since first_day << 32 | cell index`.
+
+    Days of a machine (more than `max_events_a_day` events) are left out: they are not a person's.
+
+    Stability: a row depends on one subscriber's days only.
+    """
+    day_s = F.datediff("local_date", F.lit(first_day)).cast("bigint") * _DAY_S
+    shift = F.shiftleft(day_s, SECOND_SHIFT)
+    return (
+        days.filter(F.col("events") <= mobility.max_events_a_day)
+        .select("subscriber", F.transform("points", lambda point: point + shift).alias("points"))
+        .repartition(partitions, "subscriber")
+        .groupBy("subscriber")
+        .agg(F.sort_array(F.flatten(F.collect_list("points"))).alias("path"))
+    )
+
+
+def trips_between_visits(
+    subscriber_paths: DataFrame, zones: DataFrame, *, arrivals_from_s: int, mobility: MobilityPolicy
+) -> DataFrame:
+    """One row per trip: `subscriber`, the `origin` and `destination` rows of `zones`, by their columns.
+
+    A trip joins two consecutive points in different cells: the last one seen at the origin and the first one seen at
+    the destination. It is left out where the silence between them is longer than `max_gap_h`, and where it would be
+    faster than `max_speed_m_s` over more than `min_speed_distance_km`. It counts on the day on which it arrives.
+
+    Args:
+        subscriber_paths: From `paths`.
+        zones: `cell_index, latitude, longitude` (of the H3 cell's centre) and any columns to carry along.
+        arrivals_from_s: Seconds since the paths' first day from which arrivals count; before it, points are only
+            looked at as origins.
+        mobility: The limits.
+
+    Stability: trips of a subscriber depend on its own points only.
+
+    Source: consecutive trips as in FlowKit (Flowminder), without its self-pairs; speed limit as in field practice
+    (over 10 km and over 55 m/s).
+    """
+    located = _moves(subscriber_paths, arrivals_from_s, mobility)
+    carried = [name for name in zones.columns if name not in {"cell_index", "latitude", "longitude"}]
+    for end in ("origin", "destination"):
+        located = located.join(F.broadcast(_prefixed(zones, end)), f"{end}_index")
+    possible = (_distance_km() <= mobility.min_speed_distance_km) | (
+        _distance_km() * 1000 <= mobility.max_speed_m_s * F.col("gap_s")
+    )
+    return located.filter(possible).select(
+        "subscriber", *[f"{end}_{name}" for end in ("origin", "destination") for name in carried]
+    )
+
+
+def _moves(subscriber_paths: DataFrame, arrivals_from_s: int, mobility: MobilityPolicy) -> DataFrame:
+    """One row per pair of neighbouring points in different cells, within the gap, arriving in time.
+
+    Neighbours are paired by shifting the array against itself: a lambda that looks around in its own array makes an
+    engine copy the array for each element.
+    """
+    steps = F.size("path") - 1
+    shifted = subscriber_paths.select(
+        "subscriber",
+        F.slice("path", F.lit(1), steps).alias("before"),
+        F.slice("path", F.lit(2), steps).alias("after"),
+    )
+    pairs = shifted.select("subscriber", F.explode(F.arrays_zip("before", "after")).alias("pair")).select(
+        "subscriber",
+        _cell("pair.before").alias("origin_index"),
+        _cell("pair.after").alias("destination_index"),
+        _second("pair.after").alias("arrival_s"),
+        (_second("pair.after") - _second("pair.before")).alias("gap_s"),
+    )
+    return pairs.filter(
+        (F.col("origin_index") != F.col("destination_index"))
+        & (F.col("gap_s") <= int(mobility.max_gap_h * _HOUR_S))
+        & (F.col("arrival_s") >= arrivals_from_s)
+    )
+
+
+def _second(point: str) -> Column:
+    return F.shiftright(point, SECOND_SHIFT)
+
+
+def _cell(point: str) -> Column:
+    return F.col(point).bitwiseAND(F.lit(CELL_MASK))
+
+
+def _prefixed(zones: DataFrame, end: str) -> DataFrame:
+    names = {name: f"{end}_{name.removeprefix('cell_')}" for name in zones.columns}
+    return zones.select(*[F.col(name).alias(new) for name, new in names.items()])
+
+
+def _distance_km() -> Column:
+    """Great-circle distance between the two centres (haversine)."""
+    lat_1, lat_2 = F.radians("origin_latitude"), F.radians("destination_latitude")
+    d_lon = F.radians("destination_longitude") - F.radians("origin_longitude")
+    h = F.sin((lat_2 - lat_1) / 2) ** 2 + F.cos(lat_1) * F.cos(lat_2) * F.sin(d_lon / 2) ** 2
+    return 2 * _EARTH_RADIUS_KM * F.asin(F.sqrt(F.least(h, F.lit(1.0))))

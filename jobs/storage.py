@@ -1,0 +1,267 @@
+"""Where everything stands: the only module that knows paths.
+
+    confidential/
+      deliveries/<delivery>.json          committed deliveries: the parts they brought, what was read and kept
+      subscriber_day_parts/v=<delivery>/day=<date>/*.parquet
+      subscriber_days/v=<version>/day=<date>/*.parquet    days of several parts; a day of one part is that part
+      manifests/subscriber_days/<date>.json     where a reader of that day finds it
+      quarantine/v=<delivery>/*.parquet
+      zones.json                          register of H3 cells; positions are given once
+      exact/<release>/*.parquet           gone once sealed
+      vault/, ledger.sqlite
+    release/<bundle>/, release/<bundle>.zip
+
+A writer fills a folder that nobody reads and then swaps one small file; a reader sees the old or the new, never a half.
+"""
+
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict, JsonValue, model_validator
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from jobs.config import StorageConfig
+from schemas.contract import Contract
+from schemas.errors import InputError
+from schemas.subscriber_days import SUBSCRIBER_DAY_PARTS, SUBSCRIBER_DAYS
+
+DAY_FOLDER = "day"
+"""Partition folder of a day; the date also stands in the file, so that engines never have to guess its type."""
+
+
+_DAY_TABLES = {contract.name: contract for contract in (SUBSCRIBER_DAY_PARTS, SUBSCRIBER_DAYS)}
+
+Place = tuple[Contract, str, date]
+"""Where a day stands: table, version, day."""
+
+
+def write_json(path: Path, value: object) -> None:
+    """Write a small file so that a reader sees all of it or nothing, and a crash cannot undo it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        json.dump(value, file, indent=1, sort_keys=True)
+        file.flush()
+        os.fsync(file.fileno())
+    Path(name).replace(path)
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder survive a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@dataclass(frozen=True)
+class Storage:
+    """The two storage roots.
+
+    Args:
+        confidential: Root of everything that depends on subscribers.
+        release: Root of published bundles.
+    """
+
+    confidential: Path
+    release: Path
+
+    @classmethod
+    def of(cls, config: StorageConfig) -> "Storage":
+        """Create the roots where they are missing; the confidential one is readable by its owner only."""
+        config.confidential.mkdir(mode=0o700, parents=True, exist_ok=True)
+        config.release.mkdir(parents=True, exist_ok=True)
+        return cls(config.confidential, config.release)
+
+    @property
+    def vault(self) -> Path:
+        """Folder of sealed measurements."""
+        return self.confidential / "vault"
+
+    @property
+    def zones(self) -> Path:
+        """Register of the country's H3 cells."""
+        return self.confidential / "zones.json"
+
+    def version(self, contract: Contract, version: str) -> Path:
+        """Folder of one version of a table."""
+        return self.confidential / contract.name / f"v={version}"
+
+    def exact(self, release: str) -> Path:
+        """Folder of a release's aggregate before noise."""
+        return self.confidential / "exact" / release
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Keep other writers of the confidential root waiting; ends with the process, however that ends."""
+        with (self.confidential / ".lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+    @contextmanager
+    def scratch(self) -> Iterator[Path]:
+        """Give a folder of the confidential root that is gone afterwards; call it `alone`.
+
+        What an interrupted run left there goes first: it may hold the pseudonym key.
+        """
+        folder = self.confidential / "scratch"
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(mode=0o700)
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def write_days(self, table: DataFrame, contract: Contract, version: str) -> None:
+        """Write a version of a table by `local_date`, in place of what an interrupted run left of it."""
+        folder = self.version(contract, version)
+        shutil.rmtree(folder, ignore_errors=True)
+        partitioned = contract.conform(table).withColumn(DAY_FOLDER, F.col("local_date").cast("string"))
+        partitioned.write.partitionBy(DAY_FOLDER).parquet(str(folder))
+
+    def days_in(self, contract: Contract, version: str) -> tuple[date, ...]:
+        """Return the days that a written version holds rows of."""
+        folders = self.version(contract, version).glob(f"{DAY_FOLDER}=*")
+        return tuple(sorted(date.fromisoformat(folder.name.removeprefix(f"{DAY_FOLDER}=")) for folder in folders))
+
+    def read_days(self, session: SparkSession, places: Iterable[Place]) -> DataFrame:
+        """Read days where they stand; a version without rows of its day reads as none."""
+        folders = [self.version(contract, version) / f"{DAY_FOLDER}={day}" for contract, version, day in places]
+        if found := [str(folder) for folder in folders if folder.is_dir()]:
+            return session.read.schema(SUBSCRIBER_DAYS.schema).parquet(*found)
+        return session.createDataFrame([], SUBSCRIBER_DAYS.schema)
+
+    def commit_delivery(self, delivery: str, record: "DeliveryRecord") -> None:
+        """Make a delivery's parts visible."""
+        write_json(self.confidential / "deliveries" / f"{delivery}.json", record.model_dump(mode="json"))
+
+    def deliveries(self) -> dict[str, "DeliveryRecord"]:
+        """Return the records of all committed deliveries."""
+        files = sorted((self.confidential / "deliveries").glob("[!.]*.json"))
+        return {file.stem: DeliveryRecord.model_validate_json(file.read_bytes()) for file in files}
+
+    @property
+    def is_synthetic(self) -> bool:
+        """Whether every delivery bears the mark of the synthetic country."""
+        deliveries = self.deliveries().values()
+        return bool(deliveries) and all(delivery.synthetic for delivery in deliveries)
+
+    def published_heads(self) -> tuple[str, ...]:
+        """Return the chain heads that published bundles carry: a ledger that lacks one has forgotten charges."""
+        cards = sorted(self.release.glob("*/card.json"))
+        return tuple(json.loads(card.read_text(encoding="utf-8"))["ledger_head"] for card in cards)
+
+    def _manifest(self, contract: Contract, day: date) -> Path:
+        return self.confidential / "manifests" / contract.name / f"{day}.json"
+
+    def swap(self, contract: Contract, day: date, state: "DayState", held_by: Contract, version: str) -> None:
+        """Let readers of a day see another version from now on."""
+        manifest = _Manifest(table=held_by.name, version=version, state=state)
+        write_json(self._manifest(contract, day), manifest.model_dump(mode="json"))
+
+    def day_state(self, contract: Contract, day: date) -> "DayState | None":
+        """Return what the version of a day was made from, or nothing where there is none."""
+        manifest = self._read_manifest(contract, day)
+        return manifest.state if manifest else None
+
+    def _read_manifest(self, contract: Contract, day: date) -> "_Manifest | None":
+        path = self._manifest(contract, day)
+        return _Manifest.model_validate_json(path.read_bytes()) if path.exists() else None
+
+    def current(self, contract: Contract, days: Iterable[date]) -> "list[Place]":
+        """Return where the version of each day stands that readers see now.
+
+        Raises:
+            InputError: A day was never delivered; late rows that another delivery brought do not make it so.
+        """
+        manifests = {day: self._read_manifest(contract, day) for day in days}
+        found = {day: manifest for day, manifest in manifests.items() if manifest and manifest.state.delivered}
+        if missing := sorted(set(manifests) - set(found)):
+            raise InputError(
+                f"No delivery for {', '.join(map(str, missing))}.",
+                "every day of the period, empty days included",
+                "ingest the missing deliveries with `whimbrel ingest --days ...`",
+            )
+        return [(_DAY_TABLES[manifest.table], manifest.version, day) for day, manifest in found.items()]
+
+
+class DeliveryRecord(BaseModel):
+    """What a delivery was and what became of its rows; confidential.
+
+    Args:
+        mapping: The source's mapping under which it was read.
+        first: First local day that it is for.
+        last: Last local day that it is for.
+        days: Days that it brought rows of, late ones included.
+        files: Names of its files.
+        read: Rows of the files.
+        kept: Rows that reached the parts, repeated rows included.
+        quarantined: Rows that did not, by reason.
+        synthetic: Whether its folder bears the mark of the synthetic country.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    mapping: dict[str, JsonValue]
+    first: date
+    last: date
+    days: tuple[date, ...]
+    files: tuple[str, ...]
+    read: int
+    kept: int
+    quarantined: dict[str, int]
+    synthetic: bool = False
+
+    @model_validator(mode="after")
+    def _accounts_for_every_row(self) -> Self:
+        if self.read != self.kept + sum(self.quarantined.values()):
+            raise InputError(
+                "The rows read are not the rows kept and quarantined together.",
+                "files that do not change while they are read",
+                "wait until the delivery is complete and ingest it again",
+            )
+        return self
+
+    @property
+    def touched(self) -> tuple[date, ...]:
+        """Days that it is for, and days that it brought late rows of."""
+        span = (self.last - self.first).days + 1
+        return tuple(sorted({self.first + timedelta(n) for n in range(span)} | set(self.days)))
+
+
+class DayState(BaseModel):
+    """What a version of a day was made from.
+
+    Args:
+        parts: Deliveries whose parts it holds.
+        delivered: Whether one of them was for this day; late rows alone do not make a day.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    parts: tuple[str, ...]
+    delivered: bool
+
+
+class _Manifest(BaseModel):
+    table: str
+    version: str
+    state: DayState
+
+
+def digest(value: object) -> str:
+    """Return a short name that depends on a JSON value only."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:16]

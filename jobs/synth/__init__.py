@@ -1,0 +1,7 @@
+"""A synthetic country: deliveries as an operator makes them, and the truth that they under-observe."""
+
+from jobs.synth.country import Country, build_country
+from jobs.synth.dirt import Dirt, Reason
+from jobs.synth.synthesis import SynthesisReport, synthesise
+
+__all__ = ["Country", "Dirt", "Reason", "SynthesisReport", "build_country", "synthesise"]

@@ -1,0 +1,136 @@
+"""Public key domains: trees of zones, from coarse to fine.
+
+A domain is public: it depends on the operator's network alone, never on who called.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import h3
+import numpy as np
+import numpy.typing as npt
+
+from schemas.errors import ConfigError
+
+Indices = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class ZoneLevel:
+    """One level of a tree.
+
+    Args:
+        resolution: H3 resolution.
+        zones: H3 names, sorted; the position is the zone's index at this level.
+        members: Number of base cells in each zone.
+    """
+
+    resolution: int
+    zones: tuple[str, ...]
+    members: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class ZoneTree:
+    """The H3 cells of a country and their ancestors at the resolutions of a product.
+
+    Args:
+        base_cells: H3 names of the base resolution, sorted.
+        resolutions: Resolutions of the levels, coarse to fine; the finest may be the base resolution or coarser.
+    """
+
+    base_cells: tuple[str, ...]
+    resolutions: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        if not self.base_cells:
+            raise ConfigError(
+                "The country has no zone.", "at least one cell in the cell table", "ingest a delivery first"
+            )
+        if list(self.base_cells) != sorted(set(self.base_cells)):
+            raise ConfigError("The zones are not sorted, or one stands twice.", "sorted names")
+        if list(self.resolutions) != sorted(set(self.resolutions)) or self.resolutions[-1] > self.base_resolution:
+            raise ConfigError(
+                f"The levels {self.resolutions} do not fit zones of resolution {self.base_resolution}.",
+                "resolutions from coarse to fine, none finer than the zones",
+                "correct the product's levels in the policy, or base_resolution in whimbrel.toml",
+            )
+
+    @property
+    def base_resolution(self) -> int:
+        """H3 resolution of the base cells."""
+        return int(h3.get_resolution(self.base_cells[0]))
+
+    @cached_property
+    def levels(self) -> tuple[ZoneLevel, ...]:
+        """The levels, coarse to fine."""
+        return tuple(self._level(resolution) for resolution in self.resolutions)
+
+    def _level(self, resolution: int) -> ZoneLevel:
+        zones, members = np.unique(self._ancestors(resolution), return_counts=True)
+        return ZoneLevel(resolution, tuple(map(str, zones)), tuple(map(int, members)))
+
+    def _ancestors(self, resolution: int) -> list[str]:
+        return [str(h3.cell_to_parent(cell, resolution)) for cell in self.base_cells]
+
+    @cached_property
+    def base_to_level(self) -> tuple[Indices, ...]:
+        """For each level, the index of the zone in which each base cell lies."""
+        return tuple(_positions(level.zones, self._ancestors(level.resolution)) for level in self.levels)
+
+    def parents(self, level: int) -> Indices:
+        """For each zone of a level, the index of its parent one level up."""
+        coarser, finer = self.levels[level - 1], self.levels[level]
+        ancestors = [str(h3.cell_to_parent(zone, coarser.resolution)) for zone in finer.zones]
+        return _positions(coarser.zones, ancestors)
+
+
+def _positions(zones: Sequence[str], wanted: Sequence[str]) -> Indices:
+    return np.searchsorted(np.array(zones), np.array(wanted)).astype(np.int64)
+
+
+@dataclass(frozen=True)
+class PairTree:
+    """Origin-destination pairs over a zone tree: pair `o * n + d` of a level with n zones.
+
+    A pair of equal zones counts trips inside the zone. It is left out where the zone holds a single base cell:
+    no trip can be made there, which is public knowledge.
+
+    Args:
+        zones: The zone tree.
+    """
+
+    zones: ZoneTree
+
+    def size(self, level: int) -> int:
+        """Number of zones n of a level."""
+        return len(self.zones.levels[level].zones)
+
+    def roots(self) -> Indices:
+        """Return all pairs of the coarsest level that can hold a trip."""
+        return self._possible(0, np.arange(self.size(0) ** 2, dtype=np.int64))
+
+    def parents(self, level: int, pairs: Indices) -> Indices:
+        """Return the pair one level up that each pair belongs to."""
+        parent, n, coarser = self.zones.parents(level), self.size(level), self.size(level - 1)
+        return parent[pairs // n] * coarser + parent[pairs % n]
+
+    def children(self, level: int, pairs: Indices) -> Indices:
+        """Return all pairs of `level` that lie in given pairs of the level above and can hold a trip, sorted."""
+        if not len(pairs):
+            return pairs
+        parent, n, coarser = self.zones.parents(level), self.size(level), self.size(level - 1)
+        order = np.argsort(parent, kind="stable")
+        starts = np.searchsorted(parent[order], np.arange(coarser + 1))
+        blocks = [
+            np.add.outer(order[starts[o] : starts[o + 1]] * n, order[starts[d] : starts[d + 1]]).ravel()
+            for o, d in zip(pairs // coarser, pairs % coarser, strict=True)
+        ]
+        return self._possible(level, np.sort(np.concatenate(blocks)))
+
+    def _possible(self, level: int, pairs: Indices) -> Indices:
+        n, members = self.size(level), np.array(self.zones.levels[level].members)
+        origin, destination = pairs // n, pairs % n
+        possible: Indices = pairs[(origin != destination) | (members[origin] > 1)]
+        return possible

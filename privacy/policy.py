@@ -1,0 +1,356 @@
+"""The policy: which products may be released, within which bounds and at what cost.
+
+It is reviewed data (`policy.toml`): everything here is public, and none of it depends on records.
+"""
+
+import math
+import tomllib
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import date, timedelta
+from itertools import pairwise
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal, Self
+
+from pydantic import (
+    ConfigDict,
+    Field,
+    StrictBool,
+    StringConstraints,
+    TypeAdapter,
+    ValidationError,
+    model_validator,
+)
+from pydantic.dataclasses import dataclass
+
+from privacy.canonical import sha256_hex
+from privacy.unit import Charge, Period, PeriodKind, PrivacyMonth
+from schemas.errors import ConfigError, PrivacyError
+
+SHIPPED: Final = Path(__file__).with_name("policy.toml")
+"""The policy that Whimbrel starts with."""
+
+_STRICT = ConfigDict(extra="forbid")
+"""A misspelt key is refused: it would otherwise leave a bound at its default."""
+
+MicroRho = Annotated[int, Field(gt=0, strict=True)]
+"""A privacy loss in millionths of a zCDP rho."""
+
+Factor = Literal[1, 2]
+"""How often a release's loss falls on a month: 1 where the subscriber vanishes, 2 where the key changes."""
+
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z_]*$")]
+"""A product or a pool."""
+
+Positive = Annotated[float, Field(gt=0, strict=True, allow_inf_nan=False)]
+"""A bound or a limit."""
+
+Cut = Annotated[float, Field(gt=0, strict=True)]
+"""A noisy value in sigma from which something is done; infinite: never."""
+
+CalendarMonth = Annotated[int, Field(ge=1, le=12, strict=True)]
+"""1 to 12."""
+
+_EVERY_MONTH: Final = tuple(range(1, 13))
+
+
+@dataclass(frozen=True, config=_STRICT)
+class PoolPolicy:
+    """A pool: the most that all its releases together may cost one privacy month.
+
+    Args:
+        cap_micro_rho: Cap a privacy month.
+    """
+
+    cap_micro_rho: MicroRho
+
+
+@dataclass(frozen=True, config=_STRICT)
+class LevelPolicy:
+    """One level of a top-down release.
+
+    Args:
+        resolution: H3 resolution of both ends, 0 to 15.
+        micro_rho: The level's share of the release's loss.
+        c2: Squared L2 bound on one subscriber's contribution, (trips a day)^2.
+    """
+
+    resolution: Annotated[int, Field(ge=0, le=15, strict=True)]
+    micro_rho: MicroRho
+    c2: Positive
+
+
+@dataclass(frozen=True, config=_STRICT)
+class ChargeRule:
+    """How a release's loss falls on privacy months.
+
+    Args:
+        factor: 1: removing the month removes the subscriber. 2: it moves the contribution to another key.
+        months_back: First and last month charged, counted back from the period's own month (0).
+    """
+
+    factor: Factor
+    months_back: tuple[int, int] = (0, 0)
+
+    @model_validator(mode="after")
+    def _looks_back(self) -> Self:
+        nearest, farthest = self.months_back
+        if not 0 <= nearest <= farthest:
+            raise ValueError(f"months_back {list(self.months_back)} is not [nearest, farthest] from 0 up")
+        return self
+
+    def months(self, own: PrivacyMonth) -> Iterator[PrivacyMonth]:
+        """The months charged by a release whose period lies in `own`."""
+        nearest, farthest = self.months_back
+        return (own.next(-back) for back in range(nearest, farthest + 1))
+
+
+@dataclass(frozen=True, config=_STRICT)
+class ProductPolicy:
+    """A product released period after period.
+
+    Args:
+        product: Name, as in the ledger and the bundle.
+        kind: Length of a release's period.
+        pool: Pool that pays.
+        micro_rho: Loss of one release.
+        charged: How that loss falls on the months that a release depends on.
+        releases: Whether Whimbrel builds it yet; a product that is not built keeps its share of the pool.
+        definition_id: Definition in docs/methods, for instance `od_trips/1`.
+        unit: Unit of a released value.
+        levels: Levels from coarse to fine; their losses add up to micro_rho. Empty: not released top-down.
+        expand_sigma: A pair's children are measured where its noisy value reaches this many sigma.
+        publish_sigma: A measured row is published where its noisy value reaches this many sigma.
+        calendar_months: Months in which a monthly product is released; all twelve unless told.
+    """
+
+    product: Name
+    kind: PeriodKind
+    pool: Name
+    micro_rho: MicroRho
+    charged: Annotated[tuple[ChargeRule, ...], Field(min_length=1)]
+    releases: StrictBool
+    definition_id: str
+    unit: str
+    levels: tuple[LevelPolicy, ...] = ()
+    expand_sigma: Cut = math.inf
+    publish_sigma: Cut = math.inf
+    calendar_months: tuple[CalendarMonth, ...] = _EVERY_MONTH
+
+    @model_validator(mode="after")
+    def _adds_up(self) -> Self:
+        if not self.levels:
+            return self
+        if (total := sum(level.micro_rho for level in self.levels)) != self.micro_rho:
+            raise ValueError(f"the levels' micro_rho add up to {total}, not to the product's {self.micro_rho}")
+        if any(fine.resolution <= coarse.resolution for coarse, fine in pairwise(self.levels)):
+            raise ValueError("the levels do not go from coarse to fine")
+        if not math.isfinite(self.expand_sigma + self.publish_sigma):
+            raise ValueError("a product with levels needs finite expand_sigma and publish_sigma")
+        return self
+
+    @model_validator(mode="after")
+    def _is_schedulable(self) -> Self:
+        if self.calendar_months != _EVERY_MONTH and self.kind is not PeriodKind.MONTH:
+            raise ValueError(f"calendar_months is for monthly products, not for a {self.kind}")
+        return self
+
+    def periods(self, month: PrivacyMonth) -> tuple[Period, ...]:
+        """The releases that the policy schedules in a privacy month."""
+        match self.kind:
+            case PeriodKind.DAY:
+                return tuple(Period(PeriodKind.DAY, day) for day in month.days)
+            case PeriodKind.WEEK:
+                return month.weeks
+            case PeriodKind.MONTH:
+                return (month.period,) if month.month in self.calendar_months else ()
+
+    def charges(self, period: Period) -> tuple[Charge, ...]:
+        """What the release of one period costs, by month; the months in order.
+
+        Privacy: every month that the release depends on is charged, look-backs included.
+        """
+        months = ((month, rule.factor) for rule in self.charged for month in rule.months(period.privacy_month))
+        return _charges(self.pool, self.micro_rho, months)
+
+
+@dataclass(frozen=True, config=_STRICT)
+class EventPolicy:
+    """A product released after a declared event: daily first, then by ISO week.
+
+    Args:
+        product: Name, as in the ledger and the bundle.
+        pool: Pool that pays.
+        micro_rho: Loss of one release.
+        definition_id: Definition in docs/methods.
+        unit: Unit of a released value.
+        daily_releases: Days released, from the onset on.
+        weekly_releases: ISO weeks released, from the week after the last daily release on.
+        baseline_factor: How often a release falls on the baseline, the privacy month before the onset's.
+        follow_up_factor: How often a release falls on any other month that it depends on.
+        look_back_days: Days before its period that a release depends on.
+    """
+
+    product: Name
+    pool: Name
+    micro_rho: MicroRho
+    definition_id: str
+    unit: str
+    daily_releases: Annotated[int, Field(ge=0, strict=True)]
+    weekly_releases: Annotated[int, Field(ge=0, strict=True)]
+    baseline_factor: Factor
+    follow_up_factor: Factor
+    look_back_days: Annotated[int, Field(ge=0, strict=True)]
+
+    def periods(self, onset: date) -> tuple[Period, ...]:
+        """The whole schedule of an event, in order."""
+        days = (onset + timedelta(days=n) for n in range(self.daily_releases))
+        after = onset + timedelta(days=self.daily_releases)
+        weeks = (after + timedelta(weeks=n) for n in range(self.weekly_releases))
+        return (
+            *(Period(PeriodKind.DAY, day) for day in days),
+            *(Period.of(PeriodKind.WEEK, day) for day in weeks),
+        )
+
+    def charges(self, onset: date) -> tuple[Charge, ...]:
+        """What the whole schedule of an event costs, by month: opening the event reserves it at once.
+
+        Privacy: without the baseline month the subscriber is absent from every release; without another month
+        it changes its key in the releases that look at that month.
+        """
+        baseline = PrivacyMonth.of(onset).next(-1)
+        months = [(baseline, self.baseline_factor) for _ in self.periods(onset)]
+        for period in self.periods(onset):
+            seen = {
+                period.privacy_month,
+                PrivacyMonth.of(period.first_day - timedelta(days=self.look_back_days)),
+            }
+            months += [(month, self.follow_up_factor) for month in seen - {baseline}]
+        return _charges(self.pool, self.micro_rho, months)
+
+
+@dataclass(frozen=True, config=_STRICT)
+class MobilityPolicy:
+    """What counts as a trip: limits on two consecutive visits of one subscriber, from their own records only.
+
+    Args:
+        max_gap_h: Longest silence between the two visits, hours.
+        max_speed_m_s: Fastest believable journey, metres a second.
+        min_speed_distance_km: Shorter journeys are not tested for speed, kilometres.
+        max_events_a_day: A subscriber with more events in a local day is a machine that day.
+    """
+
+    max_gap_h: Positive
+    max_speed_m_s: Positive
+    min_speed_distance_km: Positive
+    max_events_a_day: Annotated[int, Field(gt=0, strict=True)]
+
+
+@dataclass(frozen=True, config=_STRICT)
+class Policy:
+    """The whole policy, validated.
+
+    Args:
+        version: Version of the file's layout.
+        pools: Pools by name.
+        mobility: What counts as a trip.
+        products: Products released period after period.
+        events: Products released after a declared event.
+        sha256: Digest of the file's bytes, for the card: who changes a comment changes it too.
+    """
+
+    version: Literal[1]
+    pools: Mapping[Name, PoolPolicy]
+    mobility: MobilityPolicy
+    products: tuple[ProductPolicy, ...]
+    events: tuple[EventPolicy, ...] = ()
+    sha256: str = ""
+
+    @model_validator(mode="after")
+    def _is_consistent(self) -> Self:
+        paying = {p.pool for p in self.products} | {e.pool for e in self.events}
+        if unknown := sorted(paying - set(self.pools)):
+            raise ValueError(f"unknown pool {', '.join(unknown)}: there are {', '.join(sorted(self.pools))}")
+        names = Counter([*((p.product, str(p.kind)) for p in self.products), *((e.product, "") for e in self.events)])
+        if twice := [" ".join(name) for name, n in names.items() if n > 1]:
+            raise ValueError(f"declared twice: {', '.join(twice)}")
+        return self
+
+    @classmethod
+    def load(cls, path: Path | None = None) -> "Policy":
+        """Read and validate a policy file; the shipped one where no path is given.
+
+        Raises:
+            ConfigError: The file is missing, is not TOML, or contradicts itself.
+        """
+        path = path or SHIPPED
+        content = _read(path)
+        try:
+            return TypeAdapter(cls).validate_python({**_toml(content, path), "sha256": sha256_hex(content)})
+        except ValidationError as error:
+            raise _refusal(path, error) from None
+
+    @property
+    def caps(self) -> Mapping[str, int]:
+        """Cap of each pool in micro-rho a privacy month, as the ledger wants it."""
+        return {name: pool.cap_micro_rho for name, pool in self.pools.items()}
+
+    def product(self, name: str, kind: PeriodKind) -> ProductPolicy:
+        """The policy of a product for periods of a kind.
+
+        Raises:
+            PrivacyError: The policy has no such product; the message lists those it has.
+        """
+        for entry in self.products:
+            if (entry.product, entry.kind) == (name, kind):
+                return entry
+        raise PrivacyError(
+            f"The policy has no product {name!r} by {kind}.",
+            expected=", ".join(f"{entry.product} by {entry.kind}" for entry in self.products),
+            remedy="choose one of these, or have the policy changed",
+        )
+
+
+def _charges(pool: str, micro_rho: int, months: Iterable[tuple[PrivacyMonth, int]]) -> tuple[Charge, ...]:
+    total: Counter[PrivacyMonth] = Counter()
+    for month, factor in months:
+        total[month] += factor * micro_rho
+    return tuple(Charge(pool, str(month), total[month]) for month in sorted(total))
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ConfigError(
+            f"The policy {path} cannot be read: {error.strerror}.",
+            expected="a TOML file",
+            remedy="name an existing file, or none for the shipped policy",
+        ) from None
+
+
+def _toml(content: bytes, path: Path) -> dict[str, Any]:
+    try:
+        table = tomllib.loads(content.decode("utf-8"))
+    except ValueError as error:
+        raise ConfigError(
+            f"The policy {path} is not TOML: {error}.",
+            expected="UTF-8 text in TOML",
+            remedy=f"compare it with {SHIPPED}",
+        ) from None
+    if "sha256" in table:
+        raise ConfigError(
+            f"The policy {path} states a sha256 of its own.",
+            expected="none: the digest is taken of the file's bytes",
+            remedy="delete the line",
+        )
+    return table
+
+
+def _refusal(path: Path, error: ValidationError) -> ConfigError:
+    found = [f"{'.'.join(map(str, fault['loc'])) or 'policy'}: {fault['msg']}" for fault in error.errors()]
+    return ConfigError(
+        f"The policy {path} is refused: {'; '.join(found)}.",
+        expected="pools, products and bounds that agree with each other",
+        remedy=f"correct the lines named; {SHIPPED} shows every key",
+    )

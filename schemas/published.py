@@ -1,0 +1,42 @@
+"""What leaves: released values with their uncertainty."""
+
+from typing import Final
+
+from pyspark.sql.types import BooleanType, DoubleType, IntegerType, StringType
+
+from schemas.contract import Column, Confidentiality, Contract
+
+PUBLISHED: Final = "published"
+"""Status of a row measured at its own resolution and above the cut."""
+RESIDUAL: Final = "residual"
+"""Status of a row that holds what its published descendants leave of a coarser pair."""
+REMAINDER: Final = "remainder"
+"""Status of the one national row that holds everything not published elsewhere; always present."""
+
+OD_TRIPS = Contract(
+    name="od_trips",
+    grain="one row per period, origin and destination; rows of one period add up to the national total",
+    key=("period", "origin", "destination", "sex", "age_band"),
+    columns=(
+        Column("period", StringType(), "Day, ISO week or month.", "ISO 8601"),
+        Column("origin", StringType(), "Zone left (H3); empty in the national remainder.", "", nullable=True),
+        Column("destination", StringType(), "Zone reached (H3); empty in the national remainder.", "", nullable=True),
+        Column("res_from", IntegerType(), "H3 resolution of the origin; empty in the national remainder.", "",
+               nullable=True),
+        Column("res_to", IntegerType(), "H3 resolution of the destination; empty in the national remainder.", "",
+               nullable=True),
+        Column("is_residual", BooleanType(), "True: the pair without its published descendants."),
+        Column("sex", StringType(), "Stratum of the registrant; 'all' where not broken down."),
+        Column("age_band", StringType(), "Stratum of the registrant; 'all' where not broken down."),
+        Column("value", DoubleType(), "Bounded trips between the zones, mean a day.", "trips a day"),
+        Column("noise_sd", DoubleType(), "Standard deviation of the value's noise.", "trips a day"),
+        Column("ci_low", DoubleType(), "Lower end of the 95 % interval for the bounded total.", "trips a day"),
+        Column("ci_high", DoubleType(), "Upper end of the 95 % interval for the bounded total.", "trips a day"),
+        Column("status", StringType(), "published, residual or remainder."),
+        Column("quality", StringType(), "A: sd below 5 % of the value; B: below 15 %; C: above."),
+        Column("definition_id", StringType(), "Definition of the product, in docs/methods."),
+    ),
+    confidentiality=Confidentiality.PUBLIC,
+)  # fmt: skip
+
+PUBLIC_TABLES: Final = (OD_TRIPS,)

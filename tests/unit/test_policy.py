@@ -1,0 +1,143 @@
+"""The shipped policy says what the design says, and a policy that contradicts itself is refused."""
+
+import hashlib
+from datetime import date
+
+import pytest
+
+from privacy.policy import SHIPPED, Policy
+from privacy.unit import Charge, Period, PeriodKind, PrivacyMonth
+from schemas.errors import ConfigError, PrivacyError
+
+SHIPPED_TEXT = SHIPPED.read_text(encoding="utf-8")
+
+
+@pytest.fixture
+def load(tmp_path):
+    def load_text(text):
+        path = tmp_path / "policy.toml"
+        path.write_text(text, encoding="utf-8")
+        return Policy.load(path)
+
+    return load_text
+
+
+def changed(old, new):
+    assert SHIPPED_TEXT.count(old) == 1, old
+    return SHIPPED_TEXT.replace(old, new)
+
+
+def charges(name, period):
+    product = Policy.load().product(name, Period.parse(period).kind)
+    return {charge.privacy_month: charge.micro_rho for charge in product.charges(Period.parse(period))}
+
+
+def test_the_weekly_od_splits_its_loss_and_bounds_over_three_levels():
+    weekly = Policy.load().product("od_trips", PeriodKind.WEEK)
+
+    assert weekly.micro_rho == 23_000
+    assert [(level.resolution, level.micro_rho, level.c2) for level in weekly.levels] == [
+        (4, 1_150, 4.0),
+        (5, 3_450, 2.0),
+        (6, 18_400, 0.75),
+    ]
+    assert (weekly.expand_sigma, weekly.publish_sigma) == (2.0, 4.0)
+
+
+def test_the_digest_is_that_of_the_files_bytes(load):
+    assert Policy.load().sha256 == hashlib.sha256(SHIPPED.read_bytes()).hexdigest()
+    assert load(SHIPPED_TEXT + "# one more comment\n").sha256 != Policy.load().sha256
+
+
+def test_a_product_that_is_not_built_keeps_its_share():
+    policy = Policy.load()
+
+    assert {p.product for p in policy.products if p.releases} == {"od_trips"}
+    assert policy.caps == {"routine": 250_000, "emergency": 250_000}
+
+
+def test_a_release_charges_every_month_that_it_depends_on():
+    assert charges("od_trips", "2026-W10") == {"2026-03": 23_000}
+    assert charges("home_visits", "2026-W10") == {"2026-03": 2_000, "2026-02": 4_000}
+    assert charges("relocations", "2026-03") == {"2026-03": 8_000, "2026-02": 8_000}
+
+
+def test_a_yearly_migration_charges_two_years_twice():
+    migration = charges("migration", "2027-12")
+
+    assert migration == {str(PrivacyMonth(2026, 1).next(n)): 6_000 for n in range(24)}
+
+
+def test_products_are_scheduled_by_day_week_month_and_year():
+    policy, march, december = Policy.load(), PrivacyMonth(2026, 3), PrivacyMonth(2026, 12)
+
+    assert len(policy.product("od_trips", PeriodKind.DAY).periods(december)) == 35
+    assert policy.product("od_trips", PeriodKind.WEEK).periods(march) == march.weeks
+    assert policy.product("migration", PeriodKind.MONTH).periods(march) == ()
+    assert policy.product("migration", PeriodKind.MONTH).periods(december) == (december.period,)
+
+
+def test_an_event_charges_its_baseline_once_a_release_and_its_follow_up_twice():
+    (displacement,) = Policy.load().events
+    onset = PrivacyMonth(2026, 4).first_day  # five weeks: 14 days, 3 weeks, and the next month's first look back
+
+    by_month = {charge.privacy_month: charge for charge in displacement.charges(onset)}
+
+    assert by_month["2026-03"] == Charge("emergency", "2026-03", 38 * 6_500)
+    assert by_month["2026-04"] == Charge("emergency", "2026-04", 18 * 2 * 6_500)
+    assert len(displacement.periods(onset)) == 38
+    assert displacement.periods(onset)[0].first_day == date(2026, 3, 30)
+
+
+def test_an_unknown_product_is_refused_with_a_list_of_those_that_exist():
+    with pytest.raises(PrivacyError, match="od_trips by week"):
+        Policy.load().product("od_trips", PeriodKind.MONTH)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "complaint"),
+    [
+        ("micro_rho = 18_400", "micro_rho = 18_401", "add up to 23001"),
+        ("c2 = 0.75", "c2 = 0.0", "greater than 0"),
+        ("c2 = 0.75", "c2 = nan", "c2"),
+        ("c2 = 0.75", "c2 = inf", "finite"),
+        ("c2 = 0.75", 'c2 = "0.75"', "c2"),
+        ("c2 = 0.75", "c2 = 0.75, c1 = 1.0", "c1"),
+        ("max_gap_h = 24.0", "max_gap_h = -1.0", "max_gap_h"),
+        ("micro_rho = 1_250\n", "micro_rho = 0\n", "micro_rho"),
+        ("micro_rho = 1_250\n", "micro_rho = 1250.0\n", "micro_rho"),
+        ("[pools.emergency]", "[pools.urgent]", "unknown pool emergency"),
+        ('product = "presence"', 'product = "residents"\nkind = "month"', "not TOML"),
+        ("calendar_months = [12]", "calendar_months = [13]", "calendar_months"),
+        ("months_back = [0, 23]", "months_back = [23, 0]", "months_back"),
+        ("months_back = [0, 23]", "months_back = [-1, 0]", "months_back"),
+        ("{ months_back = [0, 1], factor = 2 }", "{ months_back = [0, 1], factor = 3 }", "factor"),
+        ("{ resolution = 5, micro_rho = 3_450, c2 = 2.0 }", "{ resolution = 4, micro_rho = 3_450, c2 = 2.0 }",
+         "coarse to fine"),
+        ("version = 1\n", "version = 2\n", "version"),
+        ("version = 1\n", 'version = 1\nsha256 = "forged"\n', "sha256"),
+    ],
+)  # fmt: skip
+def test_a_policy_that_contradicts_itself_is_refused(load, old, new, complaint):
+    with pytest.raises(ConfigError, match=complaint) as refusal:
+        load(changed(old, new))
+
+    assert refusal.value.expected
+    assert refusal.value.remedy
+
+
+def test_a_product_declared_twice_is_refused(load):
+    residents = SHIPPED_TEXT[SHIPPED_TEXT.index('[[products]]\nproduct = "residents"') :].split("\n# ")[0]
+
+    with pytest.raises(ConfigError, match="declared twice: residents month"):
+        load(SHIPPED_TEXT + residents)
+
+
+def test_levels_without_cuts_are_refused(load):
+    with pytest.raises(ConfigError, match="expand_sigma"):
+        load(SHIPPED_TEXT.replace("publish_sigma = 4.0\n", ""))
+
+
+def test_a_missing_policy_is_refused(tmp_path):
+    with pytest.raises(ConfigError, match="cannot be read"):
+        Policy.load(tmp_path / "none.toml")
