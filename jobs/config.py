@@ -209,6 +209,10 @@ class Config(_Section):
             }
         )
 
+    def with_engine(self, name: Literal["sail", "spark"]) -> "Config":
+        """Return the configuration with another engine."""
+        return self.model_copy(update={"engine": self.engine.model_copy(update={"name": name})})
+
     def source(self, name: str | None) -> SourceConfig:
         """Return the mapping of a name; without a name, the only one there is.
 

@@ -14,6 +14,7 @@ from pyspark.sql import SparkSession
 from jobs.config import Config
 from jobs.ingest.cells import ZoneRegister
 from jobs.pipeline import days_of, od_trips
+from jobs.publish.bundle import Bundle, publish
 from jobs.storage import Place, Storage
 from privacy.bounding import Bounded
 from privacy.canonical import canonical_json, sha256_hex
@@ -105,6 +106,25 @@ class Desk:
             shutil.rmtree(self.storage.exact(plan.key.slug), ignore_errors=True)
             return made
 
+    def was_sealed_under(self, plan: Plan, made: Release) -> bool:
+        """Tell whether a release was sealed under the plan of today: the same policy, zones and definition."""
+        return canonical_json(plan.card) == canonical_json({name: made.card[name] for name in plan.card})
+
+    def publish(self, key: ReleaseKey) -> Bundle:
+        """Write the bundle of a sealed release and record it; again: the same bytes, nothing recorded twice.
+
+        Raises:
+            PrivacyError: The release is not sealed.
+        """
+        made = sealed_release(key, ledger=self.ledger, vault=self.vault)
+        if made is None:
+            raise PrivacyError(
+                f"{key} is not sealed.", "a sealed release", f"run `whimbrel release {key.product} {key.period}` first"
+            )
+        bundle = publish(made, self.storage.release)
+        self.ledger.publish(key, bundle_sha256=bundle.sha256)
+        return bundle
+
     def _new_release(self, plan: Plan, session: Session, progress: Progress) -> Release:
         places = self.storage.current(SUBSCRIBER_DAYS, days_of(plan.period, self.policy.mobility))
 
@@ -122,6 +142,30 @@ class Desk:
             policy=self.policy,
             exact=exact,
             known_heads=self.storage.published_heads(),
+        )
+
+    def exact_for_evaluation(self, plan: Plan, engine: SparkSession) -> pa.Table:
+        """Give the bounded totals before noise, mean trips a day: of the synthetic country only.
+
+        Raises:
+            PrivacyError: The data bear no synthetic mark.
+        """
+        if not self.storage.is_synthetic:
+            raise PrivacyError(
+                "Exact totals were asked for.", "data of the synthetic country", "evaluate on `whimbrel synth` instead"
+            )
+        with self.storage.alone():
+            places = self.storage.current(SUBSCRIBER_DAYS, days_of(plan.period, self.policy.mobility))
+            self._aggregate(plan, places, engine)
+            bounded = self._bounded(plan)
+            shutil.rmtree(self.storage.exact(plan.key.slug))
+        zones = np.array(plan.zones.levels[-1].zones)
+        return pa.table(
+            {
+                "origin_h3": zones[bounded.keys // len(zones)],
+                "destination_h3": zones[bounded.keys % len(zones)],
+                "trips": bounded.totals / plan.fixed_point,
+            }
         )
 
     def _aggregate(self, plan: Plan, places: Sequence[Place], engine: SparkSession) -> None:

@@ -1,0 +1,111 @@
+"""Whimbrel's main job on one of its engines: Parquet to subscriber days to exact origin-destination totals."""
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Literal
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from jobs.config import (
+    CellsConfig,
+    ColumnMapping,
+    Config,
+    CountryConfig,
+    EngineConfig,
+    IngestConfig,
+    PseudonymConfig,
+    SourceConfig,
+    StorageConfig,
+)
+from jobs.ingest.delivery import ingest
+from jobs.pipeline import days_of
+from jobs.releases import Desk
+from jobs.session import open_session
+from privacy.unit import Period
+from schemas.subscriber_days import SUBSCRIBER_DAYS
+from tests.benchmarks.meter import Stopwatch
+
+SOURCE = SourceConfig(format="parquet", columns=ColumnMapping(subscriber="msisdn", time="event_at", cell="cell_id"))
+LATE = timedelta(IngestConfig().late_days)
+
+
+@dataclass(frozen=True)
+class Work:
+    """What every engine has to do.
+
+    Args:
+        country: Folder of a synthetic country.
+        first: First local day of the delivery.
+        days: Number of days.
+        memory: Java heap of Spark.
+    """
+
+    country: Path
+    first: date
+    days: int
+    memory: str = "3g"
+
+    @property
+    def last(self) -> date:
+        """Last local day of the delivery."""
+        return self.first + timedelta(self.days - 1)
+
+    @property
+    def files(self) -> list[Path]:
+        """One file a day."""
+        return sorted((self.country / "whimbrel").glob("*.parquet"))[: self.days]
+
+    @property
+    def periods(self) -> list[Period]:
+        """Whole weeks where there are any, otherwise the single days."""
+        days = [self.first + timedelta(n) for n in range(self.days)]
+        weeks = [Period.parse(f"{day:%G-W%V}") for day in days if day.weekday() == 0 and self.days >= 7]
+        return [week for week in weeks if week.last_day <= self.last] or [Period.parse(str(day)) for day in days]
+
+    def config(self, root: Path, engine: Literal["sail", "spark"] = "sail") -> Config:
+        """Return an installation in a folder of its own."""
+        key = root / "key"
+        key.write_text("5e" * 32)
+        key.chmod(0o600)
+        return Config(
+            country=CountryConfig(name="Synthetica", timezone="Indian/Mauritius"),
+            storage=StorageConfig(confidential=root / "confidential", release=root / "release"),
+            engine=EngineConfig(name=engine, master="local[2]", memory=self.memory),
+            pseudonyms=PseudonymConfig(key_file=key),
+            cells=CellsConfig(path=self.country / "cells.csv"),
+            sources={"own": SOURCE},
+        )
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What an engine found, to be the same whoever looked.
+
+    Args:
+        rows: What became of the rows read: `kept`, and the reasons of the others.
+        totals: Exact totals of each period, sorted by key.
+    """
+
+    rows: dict[str, int]
+    totals: dict[str, pa.Table]
+
+
+def main_job(stopwatch: Stopwatch, root: Path, engine: Literal["sail", "spark"], work: Work) -> Outcome:
+    """Ingest the delivery, then aggregate its weeks."""
+    config = work.config(root, engine)
+    with open_session(config.engine) as session:
+        stopwatch.start()
+        desk = Desk.of(config)
+        ingest(session, config, desk.storage, work.files, source=SOURCE, first=work.first, last=work.last)
+        plans = [desk.plan("od_trips", period, 1) for period in work.periods]
+        for plan in plans:
+            days = days_of(plan.period, desk.policy.mobility)
+            desk._aggregate(plan, desk.storage.current(SUBSCRIBER_DAYS, days), session)
+        stopwatch.stop()
+    [record] = desk.storage.deliveries().values()
+    return Outcome(
+        {"kept": record.kept, **record.quarantined},
+        {str(plan.period): pq.read_table(desk.storage.exact(plan.key.slug)).sort_by("key") for plan in plans},
+    )

@@ -1,0 +1,107 @@
+"""What all suites share: one session of each engine, and one tiny country."""
+
+import os
+from contextlib import ExitStack, contextmanager
+from datetime import date
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from jobs.config import EngineConfig
+from jobs.session import open_session
+from jobs.synth import Dirt, synthesise
+
+ENGINES = {
+    "sail": EngineConfig(
+        name="sail",
+        shuffle_partitions=2,  # two, so that an exchange really moves rows; more only cost a task each
+    ),
+    "spark": EngineConfig(
+        name="spark",
+        master="local[2]",  # two tasks at once, so that order of rows is not that of one thread
+        memory="1g",  # the tables are tiny, and the tests share a small machine with whatever else runs
+        shuffle_partitions=2,
+    ),
+}
+
+MODE = "SPARK_CONNECT_MODE_ENABLED"
+"""How PySpark knows which kind of column to make: a Connect session (Sail) sets it for the whole process."""
+
+settings.register_profile(
+    "whimbrel",
+    deadline=None,  # an engine's first query is slow, and its machine is shared
+    derandomize=True,  # the same examples in every run, so that a red build is about the change
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("whimbrel")
+
+
+@contextmanager
+def _speaking(name):
+    """Let PySpark's functions make columns for this engine; both live in one process."""
+    before = os.environ.pop(MODE, None)
+    if name == "sail":
+        os.environ[MODE] = "1"
+    try:
+        yield
+    finally:
+        os.environ.pop(MODE, None)
+        if before is not None:
+            os.environ[MODE] = before
+
+
+@pytest.fixture(scope="session")
+def engines():
+    """`with engines("spark") as session`: the one session of an engine, opened when first asked for."""
+    with ExitStack() as closing:
+        opened = {}
+
+        def close(name, session):
+            with _speaking(name):
+                session.__exit__(None, None, None)
+
+        @contextmanager
+        def use(name):
+            with _speaking(name):
+                if name not in opened:
+                    session = open_session(ENGINES[name])
+                    opened[name] = session.__enter__()
+                    closing.callback(close, name, session)
+                yield opened[name]
+
+        yield use
+
+
+@pytest.fixture
+def sail(engines):
+    """The embedded engine."""
+    with engines("sail") as session:
+        yield session
+
+
+@pytest.fixture
+def spark(engines):
+    """Classic Spark, on the machine's Java or on the packaged one."""
+    with engines("spark") as session:
+        yield session
+
+
+@pytest.fixture(params=sorted(ENGINES))
+def engine(request, engines):
+    """Each engine in turn."""
+    with engines(request.param) as session:
+        yield session
+
+
+@pytest.fixture(scope="session")
+def tiny_country(tmp_path_factory):
+    """300 people and a few machines over an ISO week and a day, in both layouts, with the truth beside them."""
+    return synthesise(
+        tmp_path_factory.mktemp("synth") / "country",
+        seed=5,
+        subscribers=300,
+        first_day=date(2026, 3, 2),
+        days=8,
+        layouts=("whimbrel", "world_bank"),
+        dirt=Dirt(late=0.01),  # more than by default, so that every file brings rows of the day before
+    )

@@ -1,0 +1,167 @@
+"""What is kept of the events does not depend on how they were delivered."""
+
+from collections import Counter
+from datetime import timedelta
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from jobs.storage import Storage
+from tests.installations import (
+    FIRST,
+    LAST,
+    deliver,
+    exact_totals,
+    files_of,
+    installation,
+    parts,
+    planted,
+    quarantine,
+    subscriber_days,
+)
+
+CUT = 5
+"""Days in the first of two deliveries: the second brings late rows of the first one's last day."""
+
+ZONE = ZoneInfo("Indian/Mauritius")
+
+
+def ingested(session, root, country, layout):
+    """Both deliveries of a layout; the configuration and the storage."""
+    config, files = installation(root, cells=country.folder / "cells.csv"), files_of(country, layout)
+    middle = FIRST + timedelta(CUT)
+    deliver(session, config, files[:CUT], layout=layout, last=middle - timedelta(1))
+    deliver(session, config, files[CUT:], layout=layout, first=middle)
+    return config, Storage.of(config.storage)
+
+
+@pytest.fixture(scope="module")
+def everywhere(engines, tiny_country, tmp_path_factory):
+    """Each layout on each engine."""
+    made = {}
+    for engine in ("sail", "spark"):
+        with engines(engine) as session:
+            for layout in ("whimbrel", "world_bank"):
+                root = tmp_path_factory.mktemp(f"{engine}_{layout}")
+                made[engine, layout] = ingested(session, root, tiny_country, layout)
+    return made
+
+
+@pytest.mark.parametrize("engine", ["sail", "spark"])
+@pytest.mark.parametrize("layout", ["whimbrel", "world_bank"])
+def test_every_row_read_is_kept_or_quarantined_for_the_reason_that_was_planted(
+    everywhere, tiny_country, engine, layout
+):
+    records = everywhere[engine, layout][1].deliveries().values()
+    read, reasons = planted(tiny_country, layout)
+    found = sum((Counter(record.quarantined) for record in records), Counter())
+
+    assert found == reasons
+    assert sum(record.read for record in records) == read
+    assert sum(record.kept for record in records) == read - sum(reasons.values())
+
+
+def test_both_layouts_of_the_same_days_give_the_same_subscriber_days(everywhere):
+    parquet, csv = (everywhere["sail", layout][1] for layout in ("whimbrel", "world_bank"))
+
+    assert subscriber_days(parquet) == subscriber_days(csv)
+
+
+def test_the_subscriber_days_hold_every_kept_event_once(everywhere):
+    storage = everywhere["sail", "whimbrel"][1]
+    days = subscriber_days(storage)
+
+    assert sum(events for _, events, *_ in days.values()) == sum(r.kept for r in storage.deliveries().values())
+    assert all(len(points) == events and list(points) == sorted(points) for points, events, *_ in days.values())
+
+
+@pytest.mark.parametrize("layout", ["whimbrel", "world_bank"])
+def test_spark_and_sail_write_the_same_parts_days_and_quarantine(everywhere, layout):
+    sail, spark = (everywhere[engine, layout][1] for engine in ("sail", "spark"))
+
+    assert parts(sail) == parts(spark)
+    assert subscriber_days(sail) == subscriber_days(spark)
+    assert quarantine(sail) == quarantine(spark)
+    assert sail.deliveries() == spark.deliveries()
+
+
+def test_spark_and_sail_find_the_same_exact_totals(engines, everywhere):
+    totals = {}
+    for engine in ("sail", "spark"):
+        with engines(engine) as session:
+            totals[engine] = exact_totals(session, everywhere[engine, "whimbrel"][0])
+
+    assert totals["sail"] == totals["spark"]
+    assert len(totals["sail"]) > 100
+
+
+def test_ingesting_a_delivery_again_changes_nothing(sail, everywhere, tiny_country):
+    config, storage = everywhere["sail", "world_bank"]
+    before = fingerprint(storage)
+
+    deliver(sail, config, files_of(tiny_country, "world_bank")[CUT:], layout="world_bank", first=FIRST + timedelta(CUT))
+
+    assert fingerprint(storage) == before
+
+
+def test_a_copy_of_a_delivery_under_other_names_is_recognised(sail, everywhere, tiny_country, tmp_path):
+    config, storage = everywhere["sail", "world_bank"]
+    before = fingerprint(storage)
+    copies = [tmp_path / f"copy_{n}.csv.gz" for n in range(CUT)]
+    for copy, file in zip(copies, files_of(tiny_country, "world_bank"), strict=False):
+        copy.write_bytes(file.read_bytes())
+
+    deliver(sail, config, [tmp_path], layout="world_bank", last=FIRST + timedelta(CUT - 1))
+
+    assert fingerprint(storage) == before
+
+
+def fingerprint(storage):
+    """Every file of the confidential root with its content."""
+    return {path: path.read_bytes() for path in sorted(storage.confidential.rglob("*")) if path.is_file()}
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_the_same_rows_cut_into_other_deliveries_give_the_same_subscriber_days(
+    sail, everywhere, tiny_country, tmp_path, seed
+):
+    config = installation(tmp_path, cells=tiny_country.folder / "cells.csv")
+    deliveries = recut(tiny_country, np.random.default_rng(seed), tmp_path / "cut")
+
+    for folder, first, last in deliveries:
+        deliver(sail, config, [folder], first=first, last=last)
+
+    storage, straight = Storage.of(config.storage), everywhere["sail", "whimbrel"][1]
+    assert len(storage.deliveries()) == len(deliveries)
+    assert subscriber_days(storage) == subscriber_days(straight)
+
+
+def recut(country, random, folder):
+    """The country's rows, shuffled over deliveries that may still bring them; the deliveries in any order.
+
+    Each day has a delivery of its own, and one more is for all days, so that every row may come where it belongs or
+    late by up to seven days.
+    """
+    rows = pa.concat_tables(pq.read_table(file) for file in files_of(country, "whimbrel"))
+    days = [FIRST + timedelta(n) for n in range((LAST - FIRST).days + 1)]
+    spans = [*((day, day) for day in days), (FIRST, LAST)]
+    local = [at and at.astimezone(ZONE).date() for at in rows["event_at"].to_pylist()]
+    where = np.array([random.choice(may_bring(day, spans)) for day in local])
+    made = []
+    for number in random.permutation(len(spans)):
+        mine = rows.take(pa.array(random.permutation(np.flatnonzero(where == number))))
+        target = folder / str(number)
+        target.mkdir(parents=True)
+        for half, table in enumerate((mine.slice(0, len(mine) // 2), mine.slice(len(mine) // 2))):
+            pq.write_table(table, target / f"{half}.parquet")
+        made.append((target, *spans[number]))
+    return made
+
+
+def may_bring(day, spans):
+    """Numbers of the deliveries whose window a day lies in; any where it lies in none, or there is no day."""
+    inside = [n for n, (first, last) in enumerate(spans) if day and first - timedelta(7) <= day <= last]
+    return inside or list(range(len(spans)))

@@ -1,0 +1,139 @@
+"""An operator's installation in a temporary folder, and what its tables hold, read without an engine."""
+
+import json
+from contextlib import nullcontext
+from datetime import date
+
+import pyarrow.parquet as pq
+
+from jobs.config import CellsConfig, ColumnMapping, Config, CountryConfig, EngineConfig, PseudonymConfig
+from jobs.config import SourceConfig, StorageConfig
+from jobs.ingest.delivery import ingest
+from jobs.pipeline import days_of, od_trips
+from jobs.releases import Desk, zone_rows
+from jobs.storage import Storage
+from jobs.ingest.cells import ZoneRegister
+from privacy.unit import Period
+from schemas.subscriber_days import QUARANTINE, SUBSCRIBER_DAY_PARTS, SUBSCRIBER_DAYS
+
+KEY = "ab" * 32
+FIRST, LAST = date(2026, 3, 2), date(2026, 3, 9)
+WEEK = Period.parse("2026-W10")
+
+SOURCES = {
+    "whimbrel": SourceConfig(
+        format="parquet", columns=ColumnMapping(subscriber="msisdn", time="event_at", cell="cell_id")
+    ),
+    "world_bank": SourceConfig(
+        format="csv",
+        header=False,
+        fields=3,
+        columns=ColumnMapping(subscriber=0, time=1, cell=2),
+        time_format="dd/MM/yyyy HH:mm:ss",
+        time_zone="local",
+    ),
+}
+
+UNLIMITED = 10**15
+"""Micro-rho at which the noise is zero: for tests only, as no policy may spend it."""
+
+
+def installation(root, *, cells, policy=None):
+    """A configuration whose folders, key and ledger lie under `root`."""
+    root.mkdir(parents=True, exist_ok=True)
+    key = root / "key"
+    key.write_text(KEY)
+    key.chmod(0o600)
+    return Config(
+        country=CountryConfig(name="Numenia", timezone="Indian/Mauritius"),
+        storage=StorageConfig(confidential=root / "confidential", release=root / "release"),
+        engine=EngineConfig(shuffle_partitions=2),
+        pseudonyms=PseudonymConfig(key_file=key),
+        cells=CellsConfig(path=cells),
+        sources=SOURCES,
+        policy=policy,
+    )
+
+
+def deliver(session, config, paths, *, layout="whimbrel", first=FIRST, last=LAST, **options):
+    """Ingest files as one delivery."""
+    storage = Storage.of(config.storage)
+    return ingest(session, config, storage, paths, source=SOURCES[layout], first=first, last=last, **options)
+
+
+def release_week(session, config, *, period=WEEK, revision=1, **options):
+    """Release a period's trips through the door."""
+    desk = Desk.of(config)
+    return desk.release(desk.plan("od_trips", period, revision), lambda: nullcontext(session), **options)
+
+
+def exact_totals(session, config, *, period=WEEK):
+    """The totals before noise, by key of the finest level, through the real pipeline."""
+    desk = Desk.of(config)
+    plan, mobility = desk.plan("od_trips", period, 1), desk.policy.mobility
+    places = desk.storage.current(SUBSCRIBER_DAYS, days_of(period, mobility))
+    rows = zone_rows(ZoneRegister.load(desk.storage.zones), plan.zones)
+    zones = desk.storage.confidential / "zones_of_a_test.parquet"
+    pq.write_table(rows, zones)
+    days = desk.storage.read_days(session, places)
+    totals = od_trips(days, session.read.parquet(str(zones)), plan, mobility=mobility, partitions=2)
+    zones_by_key = {row["key"]: row["total"] for row in totals.collect()}
+    zones.unlink()
+    return zones_by_key
+
+
+def rows_of(folder):
+    """Rows of a written table as sorted tuples; what an engine adds beside the columns is left out."""
+    table = pq.read_table(folder, partitioning=None)
+    return sorted(tuple(_plain(row[name]) for name in sorted(row)) for row in table.to_pylist())
+
+
+def _plain(value):
+    return tuple(value) if isinstance(value, list) else "" if value is None else value
+
+
+def subscriber_days(storage, first=FIRST, last=LAST):
+    """What readers of the days see, as {(day, subscriber): (points, events)}."""
+    days = [date.fromordinal(n) for n in range(first.toordinal(), last.toordinal() + 1)]
+    seen = {}
+    for contract, version, day in storage.current(SUBSCRIBER_DAYS, days):
+        folder = storage.version(contract, version) / f"day={day}"
+        for row in pq.read_table(folder, partitioning=None).to_pylist() if folder.exists() else []:
+            assert (day, row["subscriber"]) not in seen, "a subscriber's day stands twice"
+            assert row["local_date"] == day, "a row stands in another day's folder"
+            seen[day, row["subscriber"]] = (tuple(row["points"]), row["events"], row["sex"], row["age_band"])
+    return seen
+
+
+def parts(storage):
+    """Rows of all visible parts by day and subscriber."""
+    rows = [
+        row
+        for delivery, record in storage.deliveries().items()
+        for day in record.days
+        for row in rows_of(storage.version(SUBSCRIBER_DAY_PARTS, delivery) / f"day={day}")
+    ]
+    return sorted(rows)
+
+
+def quarantine(storage):
+    """Rows of the quarantine of all visible deliveries."""
+    return sorted(
+        row
+        for delivery, record in storage.deliveries().items()
+        if record.quarantined
+        for row in rows_of(storage.version(QUARANTINE, delivery))
+    )
+
+
+def planted(country, layout):
+    """Rows planted in a layout's files, and those of them to be refused, by reason."""
+    expected = json.loads((country.folder / "truth/expected_quarantine.json").read_text())
+    files = [found for name, found in expected.items() if name.startswith(layout)]
+    reasons = {reason: sum(file["quarantined"][reason] for file in files) for reason in files[0]["quarantined"]}
+    return sum(file["rows"] for file in files), {reason: n for reason, n in reasons.items() if n}
+
+
+def files_of(country, layout):
+    """Files of a layout, a day each, in order."""
+    return sorted(path for path in (country.folder / layout).iterdir())
