@@ -212,10 +212,11 @@ def ledger(context: typer.Context, config: ConfigOption = _DEFAULT_CONFIG, as_js
 @ledger_app.command("check", epilog="Example:  whimbrel ledger check")
 def ledger_check(config: ConfigOption = _DEFAULT_CONFIG) -> None:
     """Verify that no entry was altered, added or taken away, and that every published bundle is known."""
+    from jobs.publish.bundle import published_heads
     from jobs.releases import Desk
 
     desk = Desk.of(_configured(config))
-    entries = desk.ledger.check(known_heads=desk.storage.published_heads())
+    entries = desk.ledger.check(known_heads=published_heads(desk.storage.release))
     OUT.print(f"The chain of {entries} entries holds. Head {desk.ledger.head()}")
 
 

@@ -14,7 +14,7 @@ from pyspark.sql import SparkSession
 from jobs.config import Config
 from jobs.ingest.cells import ZoneRegister
 from jobs.pipeline import days_of, od_trips
-from jobs.publish.bundle import Bundle, publish
+from jobs.publish.bundle import Bundle, publish, published_heads
 from jobs.storage import Place, Storage
 from privacy.bounding import Bounded
 from privacy.canonical import canonical_json, sha256_hex
@@ -141,7 +141,7 @@ class Desk:
             vault=self.vault,
             policy=self.policy,
             exact=exact,
-            known_heads=self.storage.published_heads(),
+            known_heads=published_heads(self.storage.release),
         )
 
     def exact_for_evaluation(self, plan: Plan, engine: SparkSession) -> pa.Table:

@@ -17,9 +17,7 @@ A writer fills a folder that nobody reads and then swaps one small file; a reade
 import fcntl
 import hashlib
 import json
-import os
 import shutil
-import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -32,6 +30,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from jobs.config import StorageConfig
+from privacy.durable import write_whole
 from schemas.contract import Contract
 from schemas.errors import InputError
 from schemas.subscriber_days import SUBSCRIBER_DAY_PARTS, SUBSCRIBER_DAYS
@@ -49,22 +48,7 @@ Place = tuple[Contract, str, date]
 def write_json(path: Path, value: object) -> None:
     """Write a small file so that a reader sees all of it or nothing, and a crash cannot undo it."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        json.dump(value, file, indent=1, sort_keys=True)
-        file.flush()
-        os.fsync(file.fileno())
-    Path(name).replace(path)
-    sync_folder(path.parent)
-
-
-def sync_folder(folder: Path) -> None:
-    """Make the names in a folder survive a power cut."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    write_whole(path, json.dumps(value, indent=1, sort_keys=True).encode())
 
 
 @dataclass(frozen=True)
@@ -158,11 +142,6 @@ class Storage:
         """Whether every delivery bears the mark of the synthetic country."""
         deliveries = self.deliveries().values()
         return bool(deliveries) and all(delivery.synthetic for delivery in deliveries)
-
-    def published_heads(self) -> tuple[str, ...]:
-        """Return the chain heads that published bundles carry: a ledger that lacks one has forgotten charges."""
-        cards = sorted(self.release.glob("*/card.json"))
-        return tuple(json.loads(card.read_text(encoding="utf-8"))["ledger_head"] for card in cards)
 
     def _manifest(self, contract: Contract, day: date) -> Path:
         return self.confidential / "manifests" / contract.name / f"{day}.json"

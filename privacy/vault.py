@@ -4,11 +4,10 @@ Artefacts hold noisy values that are not published: private outputs, so the stor
 stays inside the operator.
 """
 
-import os
-import tempfile
 from pathlib import Path
 
 from privacy.canonical import is_sha256_hex, sha256_hex
+from privacy.durable import write_whole
 from schemas.errors import PrivacyError, SealLostError
 
 
@@ -34,7 +33,7 @@ class Vault:
         digest = sha256_hex(data)
         try:
             self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._write(digest, data)
+            write_whole(self._root / digest, data)
         except OSError as error:
             raise PrivacyError(
                 f"The artefact cannot be stored in {self._root}: {error.strerror}.",
@@ -68,28 +67,6 @@ class Vault:
         if not is_sha256_hex(sha256):
             raise _lost(sha256, "has no digest for a name")
         return self._root / sha256
-
-    def _write(self, digest: str, data: bytes) -> None:
-        descriptor, name = tempfile.mkstemp(dir=self._root, prefix=".unsealed-")  # mode 0600
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            Path(name).replace(self._root / digest)
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise
-        _flush_names(self._root)
-
-
-def _flush_names(folder: Path) -> None:
-    """Make a rename survive a power cut."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _lost(sha256: str, how: str) -> SealLostError:

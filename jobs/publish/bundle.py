@@ -6,7 +6,6 @@ environment, gives the same bytes, so a retry after a crash finds the bundle as 
 
 import hashlib
 import json
-import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +22,7 @@ from jobs.publish.sums import SUMS_NAME, check_sums, sums_bytes
 from jobs.publish.tables import csv_bytes, parquet_bytes, public_contract, published_table
 from jobs.publish.zones import zones_geojson, zones_in
 from privacy.canonical import canonical_json
+from privacy.durable import flush_names, write_flushed
 from privacy.release import Release
 from schemas.errors import BundleError, PrivacyError
 
@@ -78,7 +78,7 @@ def write_bundle(release: Release, root: Path) -> Path:
     with TemporaryDirectory(dir=root, prefix=f".{folder.name}-") as workshop:
         _settle(_folder_in(Path(workshop), files), folder, files)
         _settle_archive(Path(workshop) / "zip", _archive_of(folder), files)
-    _sync(root)
+    flush_names(root)
     return folder
 
 
@@ -131,8 +131,8 @@ def _folder_in(workshop: Path, files: Mapping[str, bytes]) -> Path:
     folder = workshop / "bundle"
     folder.mkdir()
     for name, content in files.items():
-        _write(folder / name, content)
-    _sync(folder)
+        write_flushed(folder / name, content)
+    flush_names(folder)
     return folder
 
 
@@ -161,7 +161,7 @@ def _settle_archive(made: Path, archive: Path, files: Mapping[str, bytes]) -> No
         if read_bundle_files(archive) != files:
             raise _differs(archive)
         return
-    _write(made, zip_bytes(archive.stem, files))
+    write_flushed(made, zip_bytes(archive.stem, files))
     made.replace(archive)
 
 
@@ -171,18 +171,3 @@ def _differs(path: Path) -> BundleError:
         "the bytes that this release gives",
         "move it away if it was never handed out; otherwise publish a revision, which is charged anew",
     )
-
-
-def _write(path: Path, content: bytes) -> None:
-    with path.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -123,8 +123,10 @@ def _targets(run: Run, runs: Sequence[Run]) -> dict[str, bool]:
     rate, peak = run.events / run.cost.wall_s / 1e6, run.cost.peak_gb
     if run.engine == "sail":
         promises = {">= 2.2 M events/s": rate >= 2.2, "<= 4 GB": peak <= 4}
-        yardstick = [other.cost.wall_s for other in runs if other.engine == "duckdb"]
-        return promises | {"<= 0.8 x DuckDB's wall": run.cost.wall_s <= 0.8 * wall for wall in yardstick}
+        for other in runs:
+            if other.engine == "duckdb":
+                promises["<= 0.8 x DuckDB's wall"] = run.cost.wall_s <= 0.8 * other.cost.wall_s
+        return promises
     if run.engine == "spark":
         return {">= 0.55 M events/s": rate >= 0.55, "<= 5 GB": peak <= 5}
     return {"<= 18 CPU s": run.cost.cpu_s <= 18} if run.engine == "spark-day" else {}

@@ -30,7 +30,7 @@ from tests.benchmarks.ours import LATE, Outcome, Work
 
 _UTC_OFFSET_S: Final = 4 * 3600  # of the synthetic country, all year
 _SUBSCRIBER: Final = """
-    ('0x' || sha256(getvariable('outer') || unhex(sha256(getvariable('inner') || encode(number))))[:16])::UBIGINT
+    ('0x' || sha256(getvariable('outer_block') || unhex(sha256(getvariable('inner_block') || encode(number))))[:16])::UBIGINT
 """
 _DAYS: Final = """
 COPY (
@@ -123,7 +123,7 @@ def _database(desk: Desk, work: Work) -> duckdb.DuckDBPyConnection:
     database.register("cells_in", pa.table({name: pa.array(column) for name, column in columns.items()}))
     database.execute("CREATE TABLE cell_days AS SELECT *, true AS known FROM cells_in")
     key = load_key(desk.config.pseudonyms).ljust(64, b"\0")
-    for name, pad in {"inner": 0x36, "outer": 0x5C}.items():
+    for name, pad in {"inner_block": 0x36, "outer_block": 0x5C}.items():
         database.execute(f"SET VARIABLE {name} = $1::BLOB", [bytes(byte ^ pad for byte in key)])
     return database
 

@@ -231,12 +231,12 @@ def test_the_type_checker_refuses_everything_but_a_release(tmp_path):
     snippet = tmp_path / "snippet.py"
     snippet.write_text(
         "from pathlib import Path\n"
-        "import pandas as pd\n"
         "from pyspark.sql import DataFrame\n"
         "from jobs.publish.bundle import Bundle, publish\n"
+        "from privacy.bounding import Bounded\n"
         "from privacy.release import Release\n"
         "def good(release: Release) -> Bundle: return publish(release, Path())\n"
-        "def pandas(table: pd.DataFrame) -> Bundle: return publish(table, Path())\n"
+        "def exact(totals: Bounded) -> Bundle: return publish(totals, Path())\n"
         "def spark(table: DataFrame) -> Bundle: return publish(table, Path())\n"
         "def other(table: dict[str, object]) -> Bundle: return publish(table, Path())\n"
     )

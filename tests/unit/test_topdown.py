@@ -81,13 +81,14 @@ def test_every_row_and_the_remainder_are_those_of_dense_least_squares(seed, cell
 def test_the_random_trees_have_rows_of_every_kind():
     """The property above would be empty over trees that publish nothing, or everything at one level."""
     random = np.random.default_rng(3)
-    tree = domain(random, cells=12)
-    measured = measure(flows(random, tree, scale=400), tree, noise_of(random, [150.0, 100.0, 80.0]), expand_sigma=1)
+    tree = domain(random, cells=40)
+    measured = measure(flows(random, tree, scale=400), tree, noise_of(random, [300.0, 250.0, 200.0]), expand_sigma=2)
     numbers = estimate(measured, tree, publish_sigma=2)
 
     assert all(len(level.pairs) for level in numbers.levels)
-    assert any(level.is_residual.any() for level in numbers.levels[:2])
-    assert len(measured[2].pairs) < tree.size(2) ** 2 / 2
+    assert numbers.levels[1].is_residual.any()
+    assert not numbers.levels[1].is_residual.all()
+    assert len(measured[1].pairs) < tree.size(1) ** 2
 
 
 def test_rows_and_remainder_add_up_to_the_estimated_national_total():
@@ -147,22 +148,31 @@ def test_an_empty_country_is_measured_as_zeros():
 
 
 def test_intervals_cover_what_is_measured_95_times_in_100():
-    """Over all measured leaves, and for the remainder; where rows are chosen by a cut, coverage is another matter."""
+    """Over all measured pairs of the finest level; where rows are chosen by a cut, coverage is another matter."""
     random = np.random.default_rng(8)
     tree = domain(random, cells=60)
     exact = flows(random, tree, scale=120)
     truth = dict(zip(exact.keys.tolist(), exact.totals.tolist(), strict=True))
-    covered, national = [], []
-    for _ in range(150):
-        noise = noise_of(random, [150.0, 80.0, 40.0])
-        measured = measure(exact, tree, noise, expand_sigma=2)
-        numbers = estimate(measured, tree, publish_sigma=-1e12)
-        finest = numbers.levels[-1]
+    covered = []
+    for _ in range(100):
+        measured = measure(exact, tree, noise_of(random, [150.0, 80.0, 40.0]), expand_sigma=2)
+        finest = estimate(measured, tree, publish_sigma=-1e12).levels[-1]
         true = np.array([truth.get(pair, 0) for pair in finest.pairs.tolist()])
         covered.append(np.abs(finest.values - true) <= 1.959964 * finest.sd)
-        none = estimate(measured, tree, publish_sigma=1e12)
-        national.append((none.remainder - exact.totals.sum()) / none.remainder_sd)
 
     assert 0.94 <= np.concatenate(covered).mean() <= 0.96
-    assert 0.8 <= np.std(national) <= 1.2
-    assert abs(np.mean(national)) <= 0.35
+
+
+def test_the_national_total_is_unbiased_where_no_noise_decides_what_is_measured():
+    """With every pair expanded; where noise decides, it is not (docs/limitations)."""
+    random = np.random.default_rng(9)
+    tree = domain(random, cells=20)
+    exact = flows(random, tree, scale=120)
+    errors = []
+    for _ in range(300):
+        measured = measure(exact, tree, noise_of(random, [150.0, 80.0, 40.0]), expand_sigma=-1e12)
+        numbers = estimate(measured, tree, publish_sigma=1e12)
+        errors.append((numbers.remainder - exact.totals.sum()) / numbers.remainder_sd)
+
+    assert abs(np.mean(errors)) <= 4 / np.sqrt(300)
+    assert np.std(errors) == pytest.approx(1, abs=0.16)

@@ -72,7 +72,7 @@ def test_a_write_that_fails_leaves_nothing_behind(vault, tmp_path, monkeypatch):
     def full_disk(_descriptor):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("privacy.vault.os.fsync", full_disk)
+    monkeypatch.setattr("privacy.durable.os.fsync", full_disk)
     with pytest.raises(PrivacyError, match="No space left"):
         vault.put(b"second")
 

@@ -1,0 +1,38 @@
+"""Files that survive a crash: there whole or not at all, under their name or not."""
+
+import os
+import tempfile
+from pathlib import Path
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file, for its owner only, so that a reader sees the old content or the new, never a half of it.
+
+    The bytes are flushed under another name and then renamed; once this returns, a power cut cannot undo it.
+    """
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:16]}-")  # mode 0600
+    os.close(descriptor)
+    try:
+        write_flushed(Path(name), content)
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+    flush_names(path.parent)
+
+
+def write_flushed(path: Path, content: bytes) -> None:
+    """Write a file and wait until its bytes are on the disk; for files that become visible with their folder."""
+    with path.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def flush_names(folder: Path) -> None:
+    """Wait until the names in a folder, hence a rename in it, are on the disk."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
