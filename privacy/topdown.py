@@ -170,52 +170,70 @@ def _sums(values: Floats, groups: Indices, size: int) -> Floats:
     return np.bincount(groups, weights=values, minlength=size).astype(np.float64)
 
 
-def _rows(levels: list[_Level], publish_sigma: float) -> Estimate:
-    """Publish from fine to coarse.
+@dataclass(frozen=True)
+class _Rest:
+    """What is still unpublished under each pair of a level, given the pair's total.
 
-    For each pair, what is still unpublished under it is slope * total + offset + noise of variance `spread`, given
-    its total: so its variance follows from the total's, whatever was published below.
+    It is slope * total + offset, plus noise of variance `spread`; so its variance follows from the total's, whatever
+    was published below.
     """
+
+    slope: Floats
+    offset: Floats
+    spread: Floats
+    has_published: npt.NDArray[np.bool_]
+
+    @classmethod
+    def whole(cls, size: int) -> "_Rest":
+        """Nothing is published yet: the rest is the total."""
+        return cls(np.ones(size), np.zeros(size), np.zeros(size), np.zeros(size, dtype=np.bool_))
+
+    def value_at(self, total: Floats) -> Floats:
+        return self.slope * total + self.offset
+
+    def variance(self, level: _Level) -> Floats:
+        return self.spread + self.slope**2 * level.variance
+
+    def without(self, published: npt.NDArray[np.bool_]) -> "_Rest":
+        slope, offset, spread = (np.where(published, 0.0, part) for part in (self.slope, self.offset, self.spread))
+        return _Rest(slope, offset, spread, self.has_published | published)
+
+
+def _rows(levels: list[_Level], publish_sigma: float) -> Estimate:
+    """Publish from fine to coarse; what no level can show is the remainder."""
     rows: list[LevelRows] = []
-    slope = offset = spread = np.empty(0)
-    has_published = np.empty(0, dtype=np.bool_)
-    for position in reversed(range(len(levels))):
-        level = levels[position]
+    rest = _Rest.whole(len(levels[-1].pairs))
+    for number in reversed(range(len(levels))):
+        level = levels[number]
         if rows:
-            below = levels[position + 1]
-            slope, offset, spread, has_published = _gathered(level, below, slope, offset, spread, has_published)
-        else:
-            size = len(level.pairs)
-            slope, offset, spread = np.ones(size), np.zeros(size), np.zeros(size)
-            has_published = np.zeros(size, dtype=np.bool_)
-        rest = slope * level.total + offset
-        sd = np.sqrt(spread + slope**2 * level.variance)
-        clear = (sd > 0) & (rest >= publish_sigma * sd)
-        rows.insert(0, LevelRows(level.pairs[clear], rest[clear], sd[clear], has_published[clear]))
-        slope, offset, spread = (np.where(clear, 0.0, part) for part in (slope, offset, spread))
-        has_published = has_published | clear
-    top = levels[0]
-    remainder = float(np.sum(slope * top.total + offset))
-    return Estimate(tuple(rows), remainder, float(np.sqrt(np.sum(spread + slope**2 * top.variance))))
+            rest = _gathered(rest, levels[number + 1], len(level.pairs))
+        value, sd = rest.value_at(level.total), np.sqrt(rest.variance(level))
+        clear = (sd > 0) & (value >= publish_sigma * sd)
+        rows.insert(0, LevelRows(level.pairs[clear], value[clear], sd[clear], rest.has_published[clear]))
+        rest = rest.without(clear)
+    variance = np.sum(rest.variance(levels[0]))
+    return Estimate(tuple(rows), float(np.sum(rest.value_at(levels[0].total))), float(np.sqrt(variance)))
 
 
-def _gathered(
-    level: _Level,
-    below: _Level,
-    slope: Floats,
-    offset: Floats,
-    spread: Floats,
-    has_published: npt.NDArray[np.bool_],
-) -> tuple[Floats, Floats, Floats, npt.NDArray[np.bool_]]:
-    """Carry the unpublished part of the children up to their parents, given the parents' totals."""
-    size = len(level.pairs)
-    own = np.bincount(below.parent, minlength=size) == 0
-    family = _sums(below.subtree_variance, below.parent, size)
-    shares = _sums(slope * below.subtree_variance, below.parent, size)
-    ratio = np.divide(shares, family, out=np.ones(size), where=~own)
-    constant = _sums(slope * below.subtree + offset, below.parent, size) - ratio * _sums(
-        below.subtree, below.parent, size
+def _gathered(rest: _Rest, below: _Level, size: int) -> _Rest:
+    """Carry the unpublished part of the children up to their parents, given the parents' totals.
+
+    Given its parent's total T, a child's is subtree + share (T - sum of subtrees), the shares being those of the
+    subtrees' variances; a weighted sum of children is then again a line in T with some spread. A pair that was not
+    expanded is its own rest.
+    """
+
+    def family(values: Floats) -> Floats:
+        return _sums(values, below.parent, size)
+
+    childless = np.bincount(below.parent, minlength=size) == 0
+    weight = family(rest.slope * below.subtree_variance)
+    slope = np.divide(weight, family(below.subtree_variance), out=np.ones(size), where=~childless)
+    offset = family(rest.value_at(below.subtree)) - slope * family(below.subtree)
+    spread = family(rest.spread + rest.slope**2 * below.subtree_variance) - slope * weight
+    return _Rest(
+        slope,
+        np.where(childless, 0.0, offset),
+        np.where(childless, 0.0, np.maximum(spread, 0.0)),
+        family(rest.has_published.astype(np.float64)) > 0,
     )
-    variance = _sums(spread + slope**2 * below.subtree_variance, below.parent, size) - ratio * shares
-    published = _sums(has_published.astype(np.float64), below.parent, size) > 0
-    return ratio, np.where(own, 0.0, constant), np.where(own, 0.0, np.maximum(variance, 0.0)), published

@@ -3,18 +3,33 @@
 import json
 from contextlib import nullcontext
 from datetime import date
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
-from jobs.config import CellsConfig, ColumnMapping, Config, CountryConfig, EngineConfig, PseudonymConfig
-from jobs.config import SourceConfig, StorageConfig
+from jobs.config import (
+    CellsConfig,
+    ColumnMapping,
+    Config,
+    CountryConfig,
+    EngineConfig,
+    PseudonymConfig,
+    SourceConfig,
+    StorageConfig,
+)
+from jobs.ingest.cells import ZoneRegister
 from jobs.ingest.delivery import ingest
 from jobs.pipeline import days_of, od_trips
 from jobs.releases import Desk, zone_rows
 from jobs.storage import Storage
-from jobs.ingest.cells import ZoneRegister
+from privacy.hierarchy import ZoneTree
+from privacy.ledger import ReleaseKey
+from privacy.policy import Policy
+from privacy.release import Plan
 from privacy.unit import Period
-from schemas.subscriber_days import QUARANTINE, SUBSCRIBER_DAY_PARTS, SUBSCRIBER_DAYS
+from schemas.subscriber_days import NOT_AVAILABLE, QUARANTINE, SECOND_SHIFT, SUBSCRIBER_DAY_PARTS, SUBSCRIBER_DAYS
 
 KEY = "ab" * 32
 FIRST, LAST = date(2026, 3, 2), date(2026, 3, 9)
@@ -137,3 +152,58 @@ def planted(country, layout):
 def files_of(country, layout):
     """Files of a layout, a day each, in order."""
     return sorted(path for path in (country.folder / layout).iterdir())
+
+
+def plan_over(cells, *, period=WEEK, policy=None):
+    """The plan of a period's trips over a domain of H3 cells, under the shipped policy unless told."""
+    policy = policy or Policy.load()
+    product = policy.product("od_trips", period.kind)
+    return Plan(
+        key=ReleaseKey("od_trips", str(period)),
+        period=period,
+        product=product,
+        policy_sha256=policy.sha256,
+        zones=ZoneTree(tuple(sorted(cells)), tuple(level.resolution for level in product.levels)),
+        country="Numenia",
+        definition="Trips.",
+        definition_parameters={},
+        synthetic=True,
+    )
+
+
+def totals_of_days(session, days, plan, *, mobility=None):
+    """The totals before noise of subscriber days in memory, {(subscriber, day): [(second, cell index), ...]}.
+
+    Cells are indexed in the order of the plan's zones. As in a release, only the days that the period looks at are
+    read.
+    """
+    mobility = mobility or Policy.load().mobility
+    read = {(who, day): points for (who, day), points in days.items() if day in days_of(plan.period, mobility)}
+    with TemporaryDirectory() as folder:
+        days_file, zones_file = Path(folder) / "days.parquet", Path(folder) / "zones.parquet"
+        pq.write_table(days_table(read), days_file)
+        pq.write_table(zone_rows(ZoneRegister(plan.zones.base_cells), plan.zones), zones_file)
+        totals = od_trips(
+            session.read.schema(SUBSCRIBER_DAYS.schema).parquet(str(days_file)),
+            session.read.parquet(str(zones_file)),
+            plan,
+            mobility=mobility,
+            partitions=2,
+        )
+        return {row["key"]: row["total"] for row in totals.collect()}
+
+
+def days_table(days):
+    """Subscriber days as the contract wants them."""
+    rows = [
+        {
+            "subscriber": who,
+            "local_date": day,
+            "points": sorted(second << SECOND_SHIFT | cell for second, cell in points),
+            "events": len(points),
+            "sex": NOT_AVAILABLE,
+            "age_band": NOT_AVAILABLE,
+        }
+        for (who, day), points in days.items()
+    ]
+    return pa.Table.from_pylist(rows, schema=SUBSCRIBER_DAYS.arrow_schema)

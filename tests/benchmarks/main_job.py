@@ -60,7 +60,7 @@ def main() -> int:
         runs.append(Run(engine, sum(outcomes[engine].rows.values()), cost, {}))
     _refuse_differences({engine: outcome for engine, outcome in outcomes.items() if not engine.endswith("-day")})
     runs = [replace(run, targets=_targets(run, runs)) for run in runs]
-    Console().print(_table(runs))
+    Console(width=120).print(_table(runs))  # as wide as the table, wherever it goes
     (OUT / "bench.json").write_text(json.dumps([asdict(run) for run in runs], indent=1) + "\n")
     return 0
 

@@ -30,7 +30,9 @@ from tests.benchmarks.ours import LATE, Outcome, Work
 
 _UTC_OFFSET_S: Final = 4 * 3600  # of the synthetic country, all year
 _SUBSCRIBER: Final = """
-    ('0x' || sha256(getvariable('outer_block') || unhex(sha256(getvariable('inner_block') || encode(number))))[:16])::UBIGINT
+    ('0x' || sha256(
+        getvariable('outer_block') || unhex(sha256(getvariable('inner_block') || encode(number)))
+    )[:16])::UBIGINT
 """
 _DAYS: Final = """
 COPY (

@@ -1,0 +1,112 @@
+"""What one subscriber can change: through the real job, from subscriber days to the totals that are measured."""
+
+from collections import Counter
+from datetime import timedelta
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from privacy.hierarchy import PairTree
+from privacy.unit import Period, PrivacyMonth
+from tests.installations import plan_over, totals_of_days
+from tests.properties.walks import CELLS, DAY_S, MONDAY, days_of_people
+
+WEEK = Period.parse("2026-W11")
+PLAN = plan_over(CELLS, period=WEEK)
+
+
+def rolled_up(totals, plan):
+    """Totals at every level, coarse to fine."""
+    tree, levels = PairTree(plan.zones), [dict(totals)]
+    for level in range(len(plan.zones.levels) - 1, 0, -1):
+        coarser = Counter()
+        for pair, total in levels[0].items():
+            coarser[int(tree.parents(level, np.array([pair]))[0])] += total
+        levels.insert(0, dict(coarser))
+    return levels
+
+
+def squared_distances(one, other, plan):
+    """Squared L2 distance of two vectors of totals at every level, in whole numbers."""
+    return [
+        sum((a.get(key, 0) - b.get(key, 0)) ** 2 for key in a.keys() | b.keys())
+        for a, b in zip(rolled_up(one, plan), rolled_up(other, plan), strict=True)
+    ]
+
+
+@settings(max_examples=25)
+@given(days=days_of_people(), data=st.data())
+def test_removing_any_one_subscriber_moves_the_totals_by_at_most_the_declared_l2_at_every_level(engines, days, data):
+    removed = data.draw(st.sampled_from(sorted({who for who, _ in days})))
+    others = {key: points for key, points in days.items() if key[0] != removed}
+    with engines("sail") as session:
+        with_them, without = totals_of_days(session, days, PLAN), totals_of_days(session, others, PLAN)
+
+    moved = squared_distances(with_them, without, PLAN)
+
+    assert all(distance <= bound.squared for distance, bound in zip(moved, PLAN.bounds, strict=True))
+
+
+def to_and_fro(times, ends=(0, 1), *, who=1):
+    """A subscriber who travels between two cells, `times` points a day for a week."""
+    return {
+        (who, MONDAY + timedelta(n)): [(DAY_S // times * k, ends[(n * times + k) % 2]) for k in range(times)]
+        for n in range(7)
+    }
+
+
+def test_a_heavy_subscriber_comes_within_one_percent_of_the_bound(sail):
+    """The property above can fail: without the weight, this subscriber breaks the bound forty times over."""
+    heavy = to_and_fro(180)
+    moved = squared_distances(totals_of_days(sail, heavy, PLAN), {}, PLAN)
+    trips = 7 * 180 - 1
+    shares = [distance / bound.squared for distance, bound in zip(moved, PLAN.bounds, strict=True)]
+
+    assert 0.98 <= max(shares) <= 1
+    assert 2 * (trips / 2 * 1024) ** 2 > 40 * PLAN.bounds[-1].squared
+
+
+def test_a_subscriber_within_all_bounds_counts_in_full(sail):
+    light = {(1, MONDAY): [(0, 0), (3600, 1)]}
+
+    assert list(totals_of_days(sail, light, PLAN).values()) == [1024]
+
+
+def test_a_weight_is_one_for_all_levels_so_that_coarse_totals_are_sums_of_fine_ones(sail):
+    """Trips that stay inside one parent are bounded there too: pairs of equal zones are keys like any other."""
+    inside = squared_distances(totals_of_days(sail, to_and_fro(180), PLAN), {}, PLAN)
+
+    assert inside[0] >= inside[-1]
+
+
+APRIL = Period.parse("2026-W14")
+LAST_OF_MARCH = PrivacyMonth.parse("2026-03").last_day
+
+
+def test_weeks_ten_to_thirteen_are_march_and_week_fourteen_is_april():
+    assert Period.parse("2026-W13").last_day == LAST_OF_MARCH == APRIL.first_day - timedelta(1)
+
+
+@settings(max_examples=10)
+@given(days=days_of_people(first=LAST_OF_MARCH - timedelta(1), days=5))
+def test_removing_a_months_days_changes_no_total_of_the_next_month(engines, days):
+    april = {key: points for key, points in days.items() if key[1] > LAST_OF_MARCH}
+    with engines("sail") as session:
+        for text in ("2026-W14", "2026-03-30", "2026-03-31"):
+            plan = plan_over(CELLS, period=Period.parse(text))
+            assert totals_of_days(session, days, plan) == totals_of_days(session, april, plan)
+
+
+def test_a_trip_over_midnight_counts_on_the_day_it_arrives_unless_a_months_border_lies_between(sail):
+    def found(text):
+        plan = plan_over(CELLS, period=Period.parse(text))
+        before = {(1, plan.period.first_day - timedelta(1)): [(86_000, 0)]}
+        return len(totals_of_days(sail, before | {(1, plan.period.first_day): [(400, 1)]}, plan))
+
+    assert {text: found(text) for text in ("2026-W13", "2026-03-24", "2026-W14", "2026-03-30")} == {
+        "2026-W13": 1,
+        "2026-03-24": 1,
+        "2026-W14": 0,
+        "2026-03-30": 0,
+    }

@@ -1,0 +1,172 @@
+"""Documents that cannot lie: what they name exists, what they show runs, what is generated is current."""
+
+import ast
+import importlib
+import pkgutil
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import pytest
+import typer
+from pydantic import BaseModel
+
+import schemas
+from jobs.cli import app
+from jobs.config import (
+    CellsConfig,
+    Config,
+    CountryConfig,
+    EngineConfig,
+    IngestConfig,
+    PseudonymConfig,
+    SourceConfig,
+    StorageConfig,
+)
+from schemas.contract import Contract
+from schemas.dictionary import TABLES, UNWRITTEN, dictionary
+from schemas.errors import ConfigError
+
+ROOT: Final = Path(__file__).parents[2]
+PROOFS: Final = sorted((ROOT / "privacy" / "proofs").glob("*.md"))
+DOCUMENTS: Final = sorted((ROOT / "docs").rglob("*.md")) + PROOFS
+GUIDE: Final = ROOT / "docs" / "operator-guide.md"
+
+SECTIONS: Final = (
+    CountryConfig, StorageConfig, EngineConfig, PseudonymConfig, CellsConfig, IngestConfig, SourceConfig,
+)  # fmt: skip
+
+_NAMED_TEST = re.compile(r"(tests/[\w/]+\.py)::(\w+)")
+_LINK = re.compile(r"\]\(([^)#]+)\)")
+
+
+def test_the_committed_dictionary_is_the_generated_one():
+    committed = (ROOT / "docs" / "data-dictionary.md").read_text(encoding="utf-8")
+    assert committed == dictionary(), "run `make docs`"
+
+
+def test_every_contract_of_the_schemas_is_in_the_dictionary():
+    declared = {contract.name for contract in contracts_declared()}
+    assert declared == {table.name for table in TABLES}
+    assert all(f"### {name}\n" in dictionary() for name in declared)
+
+
+def test_every_column_is_in_the_dictionary_with_its_meaning():
+    lines = [line.replace("\\|", "|") for line in dictionary().splitlines()]
+    for column in (column for table in TABLES for column in table.columns):
+        assert any(f"`{column.name}`" in line and column.meaning in line for line in lines)
+
+
+@pytest.mark.parametrize("table", UNWRITTEN, ids=lambda table: table.name)
+def test_a_table_that_is_called_unwritten_is_used_by_no_job(table):
+    constant = table.name.upper()
+    users = [file.name for file in (ROOT / "jobs").rglob("*.py") if re.search(rf"\b{constant}\b", file.read_text())]
+    assert not users, f"take {constant} out of schemas.dictionary.UNWRITTEN"
+
+
+def test_the_dictionary_wants_one_path():
+    from schemas.dictionary import main
+
+    with pytest.raises(ConfigError, match="one: the file to write"):
+        main([])
+
+
+def test_the_dictionary_is_written_where_it_is_asked_for(tmp_path):
+    from schemas.dictionary import main
+
+    main([str(tmp_path / "dictionary.md")])
+    assert (tmp_path / "dictionary.md").read_text(encoding="utf-8") == dictionary()
+
+
+@pytest.mark.parametrize("proof", PROOFS, ids=lambda path: path.stem)
+def test_a_proof_has_its_parts_and_names_the_tests_that_pin_it(proof):
+    text = proof.read_text(encoding="utf-8")
+    assert [part for part in ("**Claim", "**Preconditions", "**Argument", "**Pinned by**") if part not in text] == []
+    assert _NAMED_TEST.search(text.split("**Pinned by**")[1])
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.stem)
+def test_every_test_that_a_document_names_exists(document):
+    named = _NAMED_TEST.findall(document.read_text(encoding="utf-8"))
+    assert [f"{file}::{test}" for file, test in named if test not in functions_in(ROOT / file)] == []
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.stem)
+def test_every_link_inside_the_repository_leads_somewhere(document):
+    targets = [link for link in _LINK.findall(document.read_text(encoding="utf-8")) if "://" not in link]
+    assert [target for target in targets if not (document.parent / target).exists()] == []
+
+
+def test_the_index_names_every_document():
+    index = (ROOT / "docs" / "README.md").read_text(encoding="utf-8")
+    linked = {(ROOT / "docs" / link).resolve() for link in _LINK.findall(index)}
+    assert {document for document in DOCUMENTS if document.name != "README.md"} <= linked
+
+
+def test_the_guide_s_configuration_loads(tmp_path):
+    (block,) = blocks(GUIDE, "toml")
+    (tmp_path / "whimbrel.toml").write_text(block, encoding="utf-8")
+    config = Config.load(tmp_path / "whimbrel.toml")
+    assert config.storage.confidential == tmp_path / "confidential"
+    assert {name: source.format for name, source in config.sources.items()} == {"own": "parquet", "billing": "csv"}
+
+
+@pytest.mark.parametrize("section", SECTIONS, ids=lambda section: section.__name__)
+def test_the_guide_explains_every_key(section: type[BaseModel]):
+    text = GUIDE.read_text(encoding="utf-8")
+    assert [key for key in section.model_fields if f"| `{key}` |" not in text] == []
+
+
+def test_the_guide_states_the_defaults_of_the_configuration():
+    text = GUIDE.read_text(encoding="utf-8")
+    for section in SECTIONS:
+        for key, field in section.model_fields.items():
+            if field.default is None or field.is_required() or key in {"separator", "header"}:  # told in words
+                continue
+            (row,) = [line for line in text.splitlines() if f"| `{key}` |" in line and str(field.default) in line]
+            assert row
+
+
+@pytest.mark.parametrize("document", [*DOCUMENTS], ids=lambda path: path.stem)
+def test_every_command_that_a_document_shows_is_understood(document):
+    for command in commands(document):
+        parse(shlex.split(command)[1:])
+
+
+def test_a_command_that_the_command_line_lacks_is_noticed():
+    with pytest.raises(typer.BadParameter):
+        parse(["release", "od_trips"])
+
+
+def contracts_declared() -> Iterator[Contract]:
+    for module in pkgutil.iter_modules(schemas.__path__):
+        names = vars(importlib.import_module(f"schemas.{module.name}"))
+        yield from (value for value in names.values() if isinstance(value, Contract))
+
+
+def functions_in(file: Path) -> set[str]:
+    """Names of the functions and classes in a file; none where there is no file."""
+    if not file.is_file():
+        return set()
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    return {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.ClassDef)}
+
+
+def blocks(document: Path, language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", document.read_text(encoding="utf-8"), re.DOTALL)
+
+
+def commands(document: Path) -> list[str]:
+    lines = [line for block in blocks(document, "sh") for line in block.splitlines()]
+    return [line for line in lines if line.startswith("whimbrel ")]
+
+
+def parse(arguments: list[str]) -> None:
+    """Parse a command line as `whimbrel` would, without running it."""
+    command, path = typer.main.get_command(app), []
+    while arguments and arguments[0] in getattr(command, "commands", {}):
+        path, command, arguments = [*path, arguments[0]], command.commands[arguments[0]], arguments[1:]
+    assert path, f"{arguments} names no verb"
+    command.make_context(" ".join(path), arguments)
