@@ -183,6 +183,8 @@ class Desk:
                 partitions=self.config.engine.shuffle_partitions,
             )
             EXACT_TOTALS.conform(totals).write.parquet(str(folder))
+        # An engine may write no folder at all for a period without trips, which must not show.
+        folder.mkdir(parents=True, exist_ok=True)
 
     def _bounded(self, plan: Plan) -> Bounded:
         """Read the exact totals back, in the order of their keys."""

@@ -79,7 +79,7 @@ class Measurements:
             table = pa.ipc.open_stream(data).read_all()
             facts = json.loads(table.schema.metadata[_METADATA])
             zones = ZoneTree(tuple(facts["base_cells"]), tuple(facts["resolutions"]))
-        except (pa.ArrowInvalid, KeyError, TypeError, ValueError) as error:
+        except (pa.ArrowInvalid, OSError, KeyError, TypeError, ValueError) as error:
             raise SealLostError(
                 "The sealed measurements cannot be read.",
                 "what a release sealed",

@@ -46,7 +46,7 @@ class Contract:
     Args:
         name: Table name, also its folder under the storage root.
         grain: "one row per ...".
-        key: Columns that identify a row.
+        key: Columns that identify a row; empty where nothing does.
         columns: All columns, in order.
         confidentiality: Side of the confidentiality line.
         version: Raised whenever a column's name, type or meaning changes.
@@ -108,7 +108,7 @@ class Contract:
         missing = table.agg(*[F.max(F.col(name).isNull()).alias(name) for name in required]).collect()[0]
         if empty := [name for name in required if missing[name]]:
             raise ContractError(f"Table {self.name} has missing values in {', '.join(empty)}.", "none there")
-        if table.groupBy(*self.key).count().filter("count > 1").limit(1).collect():
+        if self.key and table.groupBy(*self.key).count().filter("count > 1").limit(1).collect():
             raise ContractError(f"Table {self.name} has rows that share a key.", f"one row per {self.key}")
 
     def _differences(self, found: dict[str, DataType]) -> Iterator[str]:

@@ -49,9 +49,6 @@ SOURCES = {
     ),
 }
 
-UNLIMITED = 10**15
-"""Micro-rho at which the noise is zero: for tests only, as no policy may spend it."""
-
 
 def installation(root, *, cells, policy=None):
     """A configuration whose folders, key and ledger lie under `root`."""

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from fractions import Fraction
-from math import isqrt
+from math import floor, isqrt
 
 ONE = 1024
 
@@ -14,7 +14,8 @@ def weight(contributions, squared_bounds):
         contributions: [(keys of the levels, amount), ...] of one subscriber.
         squared_bounds: Bound of each level.
     """
-    return min([ONE, *(_largest(norm, bound) for norm, bound in zip(norms(contributions), squared_bounds, strict=True))])
+    levels = zip(norms(contributions), squared_bounds, strict=True)
+    return min([ONE, *(isqrt(floor(Fraction(bound, norm))) for norm, bound in levels)])
 
 
 def norms(contributions):
@@ -24,10 +25,6 @@ def norms(contributions):
         for keys, amount in contributions:
             totals[keys[level]] += amount
         yield sum(total * total for total in totals.values())
-
-
-def _largest(norm, bound):
-    return isqrt(Fraction(bound, norm).__floor__())
 
 
 def totals(by_subscriber, squared_bounds):

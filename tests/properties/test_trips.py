@@ -6,7 +6,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pyarrow.parquet as pq
-import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -19,7 +18,7 @@ from privacy.unit import Period
 from schemas.subscriber_days import SUBSCRIBER_DAYS
 from tests.installations import days_table, plan_over, totals_of_days
 from tests.oracle import bounding, trips
-from tests.properties.walks import CELLS, DAY_S, MONDAY, PLACES, days_of_people
+from tests.properties.walks import AWAY, BEYOND, CELLS, DAY_S, MONDAY, PLACES, A, B, C, days_of_people
 
 WEEK = Period.parse("2026-W11")
 PLAN = plan_over(CELLS, period=WEEK)
@@ -66,9 +65,10 @@ def naive(days, mobility):
     )
 
 
-A_DAY_APART = {(1, MONDAY): [(100, 0)], (1, MONDAY + timedelta(1)): [(100, 1)]}
-A_SECOND_MORE = {(1, MONDAY): [(100, 0)], (1, MONDAY + timedelta(1)): [(101, 1)]}
-AT_ONCE = {(1, MONDAY): [(100, 1), (100, 0), (100, 1), (100, 8)]}
+SUNDAY, TUESDAY = MONDAY - timedelta(1), MONDAY + timedelta(1)
+A_DAY_APART = {(1, MONDAY): [(100, A)], (1, TUESDAY): [(100, B)]}
+A_SECOND_MORE = {(1, MONDAY): [(100, A)], (1, TUESDAY): [(101, B)]}
+AT_ONCE = {(1, MONDAY): [(100, B), (100, A), (100, B), (100, BEYOND)]}
 
 
 @settings(max_examples=25)
@@ -81,28 +81,38 @@ def test_trips_are_those_of_the_definition(engines, days, mobility):
         assert trips_of(session, days, mobility) == naive(days, mobility)
 
 
-@pytest.mark.parametrize(
-    ("days", "found"),
-    [
-        (A_DAY_APART, [(1, 0, 1)]),
-        (A_SECOND_MORE, []),
-        # a silence of 25 hours is not one of a single hour
-        ({(1, MONDAY): [(0, 0)], (1, MONDAY + timedelta(1)): [(3600, 1)]}, []),
-        # three visits in a row to one cell are one origin; the trip leaves from the last
-        ({(1, MONDAY): [(0, 0), (9, 0), (99, 0), (100, 1)]}, [(1, 0, 1)]),
-        # a machine's day is left out, and the days around it stay a gap apart
-        ({(1, MONDAY): [(n, n % 2) for n in range(201)], (1, MONDAY + timedelta(1)): [(5, 2), (6, 3)]}, None),
-        ({(1, MONDAY - timedelta(1)): [(86_399, 0)], (1, MONDAY): [(0, 1)]}, [(1, 0, 1)]),
-        ({(1, MONDAY - timedelta(1)): [(86_398, 0), (86_399, 1)]}, []),
-    ],
-)
-def test_a_trip_is_what_its_definition_says(engine, days, found):
-    expected = naive(days, MOBILITY) if found is None else found
+BY_HAND = {
+    "a day's silence still makes a trip": (A_DAY_APART, [(1, A, B)]),
+    "a second more does not": (A_SECOND_MORE, []),
+    "a silence of 25 hours is not one of a single hour": ({(1, MONDAY): [(0, A)], (1, TUESDAY): [(3600, B)]}, []),
+    "visits in a row to one cell are one origin": ({(1, MONDAY): [(0, A), (9, A), (99, A), (100, B)]}, [(1, A, B)]),
+    "at one second, cells are visited in their order": (AT_ONCE, [(1, A, B)]),
+    "130 km in an hour is a journey": ({(1, MONDAY): [(0, A), (3600, AWAY)]}, [(1, A, AWAY)]),
+    "130 km in half an hour is not": ({(1, MONDAY): [(0, A), (1800, AWAY)]}, []),
+    "neighbours may change in a second": ({(1, MONDAY): [(0, A), (1, B), (2, A)]}, [(1, A, B), (1, B, A)]),
+    "a machine's day is left out": (
+        {(1, MONDAY): [(n, (A, B)[n % 2]) for n in range(201)], (1, TUESDAY): [(5, C), (900, B)]},
+        [(1, C, B)],
+    ),
+    "200 events are still a person's": (
+        {(1, MONDAY): [(n, A) for n in range(199)] + [(300, B)]},
+        [(1, A, B)],
+    ),
+    "a trip over midnight arrives this week": ({(1, SUNDAY): [(86_399, A)], (1, MONDAY): [(0, B)]}, [(1, A, B)]),
+    "a trip that arrived last week does not count": ({(1, SUNDAY): [(86_398, A), (86_399, B)]}, []),
+    "two subscribers make no trip together": ({(1, MONDAY): [(0, A)], (2, MONDAY): [(60, B)]}, []),
+}
 
-    assert trips_of(engine, days, MOBILITY) == expected
 
+def test_a_trip_is_what_its_definition_says(engine):
+    """All cases in one query, a subscriber each."""
+    together, expected = {}, []
+    for number, (days, found) in enumerate(BY_HAND.values(), start=1):
+        together |= {(10 * number + who, day): points for (who, day), points in days.items()}
+        expected += [(10 * number + who, *ends) for who, *ends in found]
 
-amounts = st.integers(1, 3)
+    assert trips_of(engine, together, MOBILITY) == sorted(expected)
+    assert naive(together, MOBILITY) == sorted(expected)
 
 
 @settings(max_examples=15)

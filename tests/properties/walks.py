@@ -16,11 +16,17 @@ def country():
     town = sorted(h3.cell_to_children(centre, 6))[:3]
     near = [sorted(h3.cell_to_children(cell, 6))[0] for cell in sorted(h3.grid_ring(centre, 1))[:3]]
     far = [sorted(h3.cell_to_children(cell, 6))[0] for cell in sorted(h3.grid_ring(centre, 8))[:2]]
-    beyond = [h3.latlng_to_cell(40.0, -100.0, 6)]
+    beyond = [h3.latlng_to_cell(-85.0, 66.0, 6)]  # sorts last: the commutes below leave it out
     return tuple(sorted({*town, *near, *far, *beyond}))
 
 
 CELLS = country()
+A, B, C = (n for n, cell in enumerate(CELLS) if h3.cell_to_parent(cell, 5) == h3.latlng_to_cell(-14.06, 66.13, 5))
+"""Three neighbours in one parent, nearer than the speed limit asks about."""
+
+AWAY, BEYOND = 0, len(CELLS) - 1
+"""A cell 130 km from them, and one that nobody reaches in a day."""
+
 PLACES = {index: h3.cell_to_latlng(cell) for index, cell in enumerate(CELLS)}
 
 points = st.tuples(st.integers(0, DAY_S - 1), st.integers(0, len(CELLS) - 1))

@@ -2,6 +2,7 @@
 
 import ast
 import importlib
+import math
 import pkgutil
 import re
 import shlex
@@ -25,6 +26,12 @@ from jobs.config import (
     SourceConfig,
     StorageConfig,
 )
+from jobs.releases import Desk
+from privacy.bounding import FIXED_POINT, squared_bound
+from privacy.budget import five_week_ceiling
+from privacy.mechanisms import epsilon, sigma_for
+from privacy.policy import Policy
+from privacy.unit import Period, PeriodKind
 from schemas.contract import Contract
 from schemas.dictionary import TABLES, UNWRITTEN, dictionary
 from schemas.errors import ConfigError
@@ -33,6 +40,7 @@ ROOT: Final = Path(__file__).parents[2]
 PROOFS: Final = sorted((ROOT / "privacy" / "proofs").glob("*.md"))
 DOCUMENTS: Final = sorted((ROOT / "docs").rglob("*.md")) + PROOFS
 GUIDE: Final = ROOT / "docs" / "operator-guide.md"
+METHOD: Final = ROOT / "docs" / "methods" / "od_trips.md"
 
 SECTIONS: Final = (
     CountryConfig, StorageConfig, EngineConfig, PseudonymConfig, CellsConfig, IngestConfig, SourceConfig,
@@ -129,7 +137,55 @@ def test_the_guide_states_the_defaults_of_the_configuration():
             assert row
 
 
-@pytest.mark.parametrize("document", [*DOCUMENTS], ids=lambda path: path.stem)
+def test_the_method_states_the_definition_that_bundles_carry(tmp_path):
+    (block,) = blocks(GUIDE, "toml")
+    (tmp_path / "whimbrel.toml").write_text(block, encoding="utf-8")
+    desk = Desk.of(Config.load(tmp_path / "whimbrel.toml"))
+    desk.storage.zones.write_text('["86ab25a47ffffff"]', encoding="utf-8")
+    definition = desk.plan("od_trips", Period.parse("2026-W10"), 1).definition
+    stated = definition[: definition.index("Values are")].strip()
+    assert stated in " ".join(METHOD.read_text(encoding="utf-8").replace("\n>", "").split())
+
+
+@pytest.mark.parametrize(("kind", "name", "decimals"), [(PeriodKind.WEEK, "weekly", 1), (PeriodKind.DAY, "daily", 0)])
+def test_the_method_states_the_bounds_and_the_noise_of_the_policy(kind, name, decimals):
+    text, levels = METHOD.read_text(encoding="utf-8"), Policy.load().product("od_trips", kind).levels
+    sigmas = [sigma_for(l2_sensitivity=math.sqrt(level.c2), micro_rho=level.micro_rho) for level in levels]
+    missing = ["not released"] * (3 - len(levels))
+    assert f"| {' | '.join([name, *(f'{level.c2:g}' for level in levels), *missing])} |" in text
+    assert f"| {' | '.join([name, *(f'{sigma:.{decimals}f}' for sigma in sigmas), *missing])} |" in text
+
+
+@pytest.mark.parametrize(("days", "weight"), [(7, 627), (5, 877)])
+def test_the_commuter_of_the_method_has_the_weight_that_it_states(days, weight):
+    finest = Policy.load().product("od_trips", PeriodKind.WEEK).levels[-1]
+    norm = 2 * days**2  # one trip each way on so many days of the week
+    assert math.isqrt(squared_bound(finest.c2, periods=7) // norm) == weight < FIXED_POINT
+    assert f"{weight}/1024 = {weight / FIXED_POINT:.2f}" in METHOD.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("micro_rho", [1_000, 23_000, 250_000, 500_000])
+def test_the_proof_states_the_epsilons_that_follow_from_rho(micro_rho):
+    text = (ROOT / "privacy" / "proofs" / "accounting.md").read_text(encoding="utf-8")
+    (row,) = [line for line in text.splitlines() if line.startswith(f"| {micro_rho / 1e6:g} |")]
+    assert row.endswith(f"| {epsilon(micro_rho, 1e-6):.2f} | {epsilon(micro_rho, 1e-9):.2f} |")
+
+
+def test_the_proof_states_what_the_policy_charges_to_a_month_of_five_weeks():
+    text, policy = (ROOT / "privacy" / "proofs" / "accounting.md").read_text(encoding="utf-8"), Policy.load()
+    charges = {(charge.product, charge.kind): charge.micro_rho for charge in five_week_ceiling(policy)}
+    built = sum(charges[product.product, product.kind] for product in policy.products if product.releases)
+    assert f"would charge {sum(charges.values()):,} of" in text
+    assert f"of which {built:,} by products that are built" in text
+
+
+def test_the_limitations_name_every_product_that_is_not_built():
+    text, policy = (ROOT / "docs" / "limitations.md").read_text(encoding="utf-8"), Policy.load()
+    unbuilt = {p.product for p in policy.products if not p.releases} | {event.product for event in policy.events}
+    assert [name for name in unbuilt if f"`{name}`" not in text] == []
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.stem)
 def test_every_command_that_a_document_shows_is_understood(document):
     for command in commands(document):
         parse(shlex.split(command)[1:])
@@ -147,11 +203,14 @@ def contracts_declared() -> Iterator[Contract]:
 
 
 def functions_in(file: Path) -> set[str]:
-    """Names of the functions and classes in a file; none where there is no file."""
+    """Names that a file defines as functions or at its top, such as a state machine's test; none without a file."""
     if not file.is_file():
         return set()
     tree = ast.parse(file.read_text(encoding="utf-8"))
-    return {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.ClassDef)}
+    given = [target for node in tree.body if isinstance(node, ast.Assign) for target in node.targets]
+    return {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)} | {
+        target.id for target in given if isinstance(target, ast.Name)
+    }
 
 
 def blocks(document: Path, language: str) -> list[str]:

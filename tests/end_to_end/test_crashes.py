@@ -1,0 +1,195 @@
+"""Whatever is killed, whenever: repeated, it ends as if nothing had happened, and nobody saw a half."""
+
+import hashlib
+import json
+import shutil
+import subprocess
+import sys
+from datetime import timedelta
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from jobs.publish.verify import verify_bundle
+from jobs.releases import Desk
+from jobs.storage import Storage
+from privacy.ledger import EntryKind
+from schemas.errors import InputError
+from tests.installations import FIRST, deliver, files_of, installation, quarantine, subscriber_days
+
+ROOT = Path(__file__).parents[2]
+KILLED, MANY = -9, 60
+
+
+@pytest.fixture(scope="module")
+def processes():
+    """Asks a program that forks processes for each command and tells how they ended."""
+    command = [sys.executable, "-m", "tests.end_to_end.processes"]
+    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as program:
+
+        def ask(verb, *arguments, **options):
+            command = {"verb": verb, "arguments": list(map(str, arguments)), **options}
+            program.stdin.write(json.dumps(command) + "\n")
+            program.stdin.flush()
+            return json.loads(program.stdout.readline())
+
+        yield ask
+        program.stdin.close()
+
+
+def killed_at_every_step(processes, *command):
+    """Repeat a command, killed each time at the first step at which it was not killed yet, until it ends by itself.
+
+    Yields the name of each such step, after the kill.
+    """
+    spared = []
+    while True:
+        (run,) = processes(*command, spared=spared)
+        if run["ended"] != KILLED:
+            assert run["ended"] == 0
+            return
+        spared.append(run["steps"][-1])
+        assert len(spared) == len(set(spared)) < MANY, f"steps without end: {spared}"
+        yield spared[-1]
+
+
+def some_rows(country, day, folder):
+    """A twentieth of a day's file, late rows of the day before among them."""
+    rows = pq.read_table(files_of(country, "whimbrel")[day])
+    folder.mkdir(parents=True)
+    late = np.arange(100)  # a file begins with them
+    some = np.union1d(late, np.random.default_rng(day).choice(len(rows), len(rows) // 20, replace=False))
+    pq.write_table(rows.take(pa.array(some)), folder / f"{day}.parquet")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def two_deliveries(tiny_country, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("deliveries")
+    return [some_rows(tiny_country, day, folder / str(day)) for day in (3, 4)]
+
+
+def seen(storage):
+    """What readers see: the days, or that the second is not there yet."""
+    first, second = FIRST + timedelta(3), FIRST + timedelta(4)
+    try:
+        days = subscriber_days(storage, first, second)
+    except InputError:
+        days = subscriber_days(storage, first, first)
+    return days, sorted(storage.deliveries())
+
+
+@pytest.fixture(scope="module")
+def old_and_new(engines, tiny_country, two_deliveries, tmp_path_factory):
+    """What is seen before and after the second delivery, where nothing is killed."""
+    config = installation(tmp_path_factory.mktemp("undisturbed"), cells=tiny_country.folder / "cells.csv")
+    states = []
+    with engines("sail") as session:
+        for number, folder in enumerate(two_deliveries, start=3):
+            day = FIRST + timedelta(number)
+            deliver(session, config, [folder], first=day, last=day)
+            states.append(seen(Storage.of(config.storage)))
+    return *states, quarantine(Storage.of(config.storage))
+
+
+@pytest.mark.slow
+def test_an_ingest_killed_at_each_step_in_turn_shows_each_day_old_or_new_and_ends_the_same(
+    sail, processes, tiny_country, two_deliveries, old_and_new, tmp_path
+):
+    config = installation(tmp_path, cells=tiny_country.folder / "cells.csv")
+    storage, days = Storage.of(config.storage), [FIRST + timedelta(n) for n in (3, 4)]
+    deliver(sail, config, [two_deliveries[0]], first=days[0], last=days[0])
+    old, new, set_aside = old_and_new
+    command = ("ingest", tmp_path, config.cells.path, two_deliveries[1], days[1], days[1])
+
+    steps = []
+    for step in killed_at_every_step(processes, *command):
+        steps.append(step)
+        assert_each_day_is_old_or_new(storage, old, new)
+
+    assert seen(storage) == new
+    assert quarantine(storage) == set_aside
+    assert not (storage.confidential / "scratch").exists()
+    assert {"table subscriber_day_parts", "table subscriber_days", f"rename to {days[1]}.json"} <= set(steps)
+
+
+def assert_each_day_is_old_or_new(storage, old, new):
+    """A reader of one day sees one version of it, whole."""
+    days, deliveries = seen(storage)
+    assert deliveries in (old[1], new[1])
+    for day in {day for day, _ in days}:
+        rows = {key: row for key, row in days.items() if key[0] == day}
+        assert rows in [{key: row for key, row in state[0].items() if key[0] == day} for state in (old, new)]
+    for manifest in (storage.confidential / "manifests").rglob("[!.]*.json"):
+        json.loads(manifest.read_text())
+
+
+@pytest.fixture(scope="module")
+def week(engines, tiny_country, tmp_path_factory):
+    """An installation with a week ingested, nothing released."""
+    root = tmp_path_factory.mktemp("week")
+    config = installation(root, cells=tiny_country.folder / "cells.csv")
+    with engines("sail") as session:
+        deliver(session, config, files_of(tiny_country, "whimbrel")[:7], last=FIRST + timedelta(6))
+    return root
+
+
+@pytest.fixture
+def desk(week, tiny_country, tmp_path):
+    """A copy of it."""
+    shutil.copytree(week, tmp_path, dirs_exist_ok=True)
+    return Desk.of(installation(tmp_path, cells=tiny_country.folder / "cells.csv"))
+
+
+def assert_nothing_is_seen_twice_or_by_half(desk):
+    """One charge and one seal at most, a ledger that holds, and whole bundles only."""
+    desk.ledger.check()
+    kinds = [entry.kind for entry in desk.ledger.entries()]
+    assert [kind for kind in kinds if kind in {EntryKind.RESERVE, EntryKind.SEAL}] in (
+        [],
+        [EntryKind.RESERVE],
+        [EntryKind.RESERVE, EntryKind.SEAL],
+    )
+    assert len(desk.ledger.charges()) <= 1
+    for folder in desk.storage.release.glob("[!.]*"):
+        verify_bundle(folder)
+
+
+def bundle_digests(desk):
+    """What a consumer finds: names that begin with a dot are nobody's yet."""
+    visible = [path for found in desk.storage.release.glob("[!.]*") for path in (found, *found.rglob("*"))]
+    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in visible if path.is_file()}
+
+
+@pytest.mark.slow
+def test_a_release_killed_at_each_step_in_turn_is_one_draw_one_charge_and_the_same_bytes(processes, desk):
+    root, cells = desk.config.storage.confidential.parent, desk.config.cells.path
+    command = ("release", root, cells)
+
+    steps = []
+    for step in killed_at_every_step(processes, *command):
+        steps.append(step)
+        assert_nothing_is_seen_twice_or_by_half(desk)
+    once = bundle_digests(desk)
+    assert [run["ended"] for run in processes(*command)] == [0]
+
+    assert {"reserve", "draw 1", "draw 3", "flush vault", "seal", "publish"} <= set(steps)
+    assert {"flush bundle", "rename to od_trips_2026-W10_r1", "rename to od_trips_2026-W10_r1.zip"} <= set(steps)
+    assert bundle_digests(desk) == once
+    assert_nothing_is_seen_twice_or_by_half(desk)
+    assert [entry.kind for entry in desk.ledger.entries()] == ["RESERVE", "SEAL", "PUBLISH"]
+    assert not (desk.storage.confidential / "exact").exists() or not any(desk.storage.exact("").iterdir())
+
+
+@pytest.mark.slow
+def test_two_processes_at_once_give_one_draw_one_charge_and_one_bundle(processes, desk):
+    root, cells = desk.config.storage.confidential.parent, desk.config.cells.path
+
+    assert [run["ended"] for run in processes("release", root, cells, workers=2)] == [0, 0]
+
+    assert [entry.kind for entry in desk.ledger.entries()] == ["RESERVE", "SEAL", "PUBLISH"]
+    assert len(list(desk.vault._root.iterdir())) == 1
+    assert_nothing_is_seen_twice_or_by_half(desk)
