@@ -4,6 +4,7 @@ import shutil
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
+from typing import cast
 
 import h3
 import numpy as np
@@ -74,13 +75,13 @@ class Desk:
                 "choose one of these",
             )
         mobility = self.policy.mobility
-        cells = tuple(sorted(ZoneRegister.load(self.storage.zones).zones))
+        key = ReleaseKey(product, str(period), revision)
         return Plan(
-            key=ReleaseKey(product, str(period), revision),
+            key=key,
             period=period,
             product=entry,
             policy_sha256=self.policy.sha256,
-            zones=ZoneTree(cells, tuple(level.resolution for level in entry.levels)),
+            zones=ZoneTree(self._domain(key), tuple(level.resolution for level in entry.levels)),
             country=self.config.country.name,
             definition=_definition(mobility, self.config.country.base_resolution),
             definition_parameters={
@@ -89,6 +90,12 @@ class Desk:
             },
             synthetic=self.storage.is_synthetic,
         )
+
+    def _domain(self, key: ReleaseKey) -> tuple[str, ...]:
+        """The zones of a release: those of its reservation, so that a tower built since cannot strand it."""
+        zones = ZoneRegister.load(self.storage.zones).zones
+        reserved = self.ledger.reserved(key)
+        return tuple(sorted(zones[: cast(int, reserved["zones"])] if reserved else zones))
 
     def release(self, plan: Plan, session: Session, progress: Progress = lambda _: None) -> Release:
         """Give the release of a plan: as it was sealed, or a new one, charged and sealed.
@@ -133,6 +140,7 @@ class Desk:
             with session() as engine:
                 self._aggregate(plan, places, engine)
             progress("drawing noise and sealing")
+            self.vault.keep_only(self.ledger.artefacts())
             return self._bounded(plan), _digest_of(places)
 
         return release(
@@ -193,15 +201,12 @@ class Desk:
 
 
 def zone_rows(register: ZoneRegister, tree: ZoneTree) -> pa.Table:
-    """One row per cell index: its centre, and its zone at each level as `zone_<level>`."""
-    position = np.searchsorted(np.array(tree.base_cells), np.array(register.zones))
-    centres = np.array([h3.cell_to_latlng(zone) for zone in register.zones])
-    levels = {f"zone_{n}": zones[position] for n, zones in enumerate(tree.base_to_level)}
-    columns = {
-        "cell_index": np.arange(len(register.zones)),
-        "latitude": centres[:, 0],
-        "longitude": centres[:, 1],
-    }
+    """One row per cell index of the domain: its centre, and its zone at each level as `zone_<level>`."""
+    zones = register.zones[: len(tree.base_cells)]
+    position = np.searchsorted(np.array(tree.base_cells), np.array(zones))
+    centres = np.array([h3.cell_to_latlng(zone) for zone in zones])
+    levels = {f"zone_{n}": of_base[position] for n, of_base in enumerate(tree.base_to_level)}
+    columns = {"cell_index": np.arange(len(zones)), "latitude": centres[:, 0], "longitude": centres[:, 1]}
     return pa.table({**columns, **levels})
 
 

@@ -118,7 +118,7 @@ def simulate(policy: Policy, first_month: PrivacyMonth, months: int = PLANNED_MO
 def five_week_ceiling(policy: Policy) -> tuple[ProductCharge, ...]:
     """The most that each periodic product can charge to a month, as if every month had five weeks.
 
-    The table of DESIGN section 6. An upper bound for any calendar, because two months in a row have nine
+    The table of privacy/proofs/accounting.md. An upper bound for any calendar, because two months in a row have nine
     weeks at most.
     """
     return tuple(ProductCharge(entry.product, entry.kind, entry.pool, _ceiling(entry)) for entry in policy.products)

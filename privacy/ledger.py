@@ -411,6 +411,16 @@ class Ledger:
 
         self._write(write)
 
+    def reserved(self, key: ReleaseKey) -> Mapping[str, JsonValue] | None:
+        """The parameters under which a release was reserved, if it was."""
+        found = self._read(lambda connection: list(_find(connection, key, EntryKind.RESERVE)))
+        return json.loads(found[0].body)["parameters"] if found else None
+
+    def artefacts(self) -> frozenset[str]:
+        """Digests of all sealed artefacts: what the vault has to keep."""
+        sealed = (entry for entry in self.entries() if entry.kind is EntryKind.SEAL)
+        return frozenset(json.loads(entry.body)["artefact_sha256"] for entry in sealed)
+
     def sealed(self, key: ReleaseKey) -> Seal | None:
         """The seal of a release, if it has one; also where it was burned since."""
         return self._read(lambda connection: _seal_of(connection, key))

@@ -83,6 +83,7 @@ class Plan:
                 "publish_sigma": self.product.publish_sigma,
                 "definition_id": self.product.definition_id,
                 "definition": {**self.definition_parameters},
+                "zones": len(self.zones.base_cells),
                 "base_cells_sha256": sha256_hex("\n".join(self.zones.base_cells).encode()),
                 "country": self.country,
                 "synthetic": self.synthetic,
@@ -150,7 +151,8 @@ class Plan:
             "levels": self._levels(),
             "expand_sigma": self.product.expand_sigma,
             "publish_sigma": self.product.publish_sigma,
-            "interval": "95 %, for the total after contribution bounds; covers noise only",
+            "interval": "95 %, for the total after contribution bounds; covers noise only, not the "
+            "selection of what is measured and published by noisy values",
             "clipping_bias": "not measured in this release: totals after contribution bounds are at most the full "
             "totals, most so for subscribers who travel much",
             "policy_sha256": self.policy_sha256,
@@ -199,7 +201,7 @@ def release(
 ) -> Release:
     """Release a plan once: reserve, draw, seal; again: the sealed values, nothing charged, nothing drawn.
 
-    May be killed at any line and called again (table of crashes in DESIGN section 6).
+    May be killed at any line and called again (docs/architecture.md, what a kill leaves).
 
     Args:
         plan: What is released.

@@ -4,6 +4,7 @@ Artefacts hold noisy values that are not published: private outputs, so the stor
 stays inside the operator.
 """
 
+from collections.abc import Collection
 from pathlib import Path
 
 from privacy.canonical import is_sha256_hex, sha256_hex
@@ -62,6 +63,15 @@ class Vault:
         Privacy: two draws of one release would average part of the noise away. Never for a sealed one.
         """
         self._path(sha256).unlink(missing_ok=True)
+
+    def keep_only(self, digests: Collection[str]) -> None:
+        """Delete every other artefact: draws of runs that were killed before they could seal.
+
+        Privacy: as for `discard`. Only while no other worker is between drawing and sealing.
+        """
+        for file in self._root.glob("*") if self._root.is_dir() else ():
+            if file.name not in digests:
+                file.unlink()
 
     def _path(self, sha256: str) -> Path:
         if not is_sha256_hex(sha256):

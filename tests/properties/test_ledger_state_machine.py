@@ -30,7 +30,7 @@ DIGESTS = st.sampled_from([sha256_hex(bytes([n])) for n in range(3)])
 
 
 class LedgerMachine(RuleBasedStateMachine):
-    """The ledger beside a model of it: four dictionaries and the rules of DESIGN section 6."""
+    """The ledger beside a model of it: four dictionaries and the rules of docs/architecture.md."""
 
     def __init__(self):
         super().__init__()
