@@ -19,6 +19,7 @@ from jobs.config import SourceConfig
 from schemas.errors import InputError
 
 _ISO_MASK: Final = "yyyy-MM-dd HH:mm:ss"
+_SHORTEST_ISO: Final = "yyyy-MM-dd HH:mm"
 _SUFFIXES: Final = {"parquet": (".parquet",), "csv": (".csv", ".csv.gz", ".txt", ".txt.gz", ".gz")}
 
 
@@ -209,8 +210,8 @@ def _offset(zone: ZoneInfo, at: datetime) -> timedelta:
 
 def _iso_text(text: Column, mask: str) -> Column:
     """Reorder a fixed-width time into ISO 8601: a cast reads that faster than any pattern (ADR 3)."""
-    if mask == "iso":
-        return text
+    if mask == "iso":  # an engine reads a bare time as today's, and a bare date as its midnight
+        return F.when(F.length(text) >= len(_SHORTEST_ISO), text)
     parts: list[Column] = []
     for token in re.split(r"(yyyy|MM|dd|HH|mm|ss)", _ISO_MASK):
         if token in mask and token.isalpha():

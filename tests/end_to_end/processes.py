@@ -18,17 +18,15 @@ from datetime import date
 from pathlib import Path
 from threading import Thread
 
-import matplotlib.pyplot as plt  # noqa: F401  imported before the fork, so that no child pays for it
+import matplotlib.pyplot  # noqa: F401  imported before the fork, so that no child pays for it
 import pyspark.sql.connect.session  # noqa: F401  as above
 
-from jobs.publish.bundle import publish  # noqa: F401  as above
 from jobs.releases import Desk
 from jobs.session import open_session
 from jobs.storage import Storage
 from privacy import mechanisms
 from privacy.ledger import Ledger
 from tests.installations import WEEK, deliver, installation
-
 
 TABLE_FILES = "subscriber_day*/v=*/**/*"
 

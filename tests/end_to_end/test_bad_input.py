@@ -95,7 +95,13 @@ def test_a_mapping_under_which_no_row_can_be_kept_is_refused(sail, config, tiny_
 def test_a_delivery_for_the_wrong_days_is_refused(sail, config, tiny_country):
     storage = Storage.of(config.storage)
     with pytest.raises(InputError, match="time_outside_delivery"):
-        deliver(sail, config, files_of(tiny_country, "whimbrel")[:1], first=FIRST + timedelta(60), last=FIRST + timedelta(60))
+        deliver(
+            sail,
+            config,
+            files_of(tiny_country, "whimbrel")[:1],
+            first=FIRST + timedelta(60),
+            last=FIRST + timedelta(60),
+        )
     assert storage.deliveries() == {}
 
 
@@ -105,6 +111,26 @@ def test_the_same_delivery_under_another_mapping_is_refused(sail, config, tiny_c
     utc = SOURCES["world_bank"].model_copy(update={"time_zone": "utc"})
 
     refused(sail, config, files, ConfigError, "under another mapping", mapping=utc)
+
+
+def test_the_same_delivery_for_other_days_is_refused(sail, config, tiny_country):
+    """Otherwise a day given by mistake could never be put right, and the second command would seem to have worked."""
+    file = files_of(tiny_country, "whimbrel")[0]
+    deliver(sail, config, [file], last=FIRST)
+    before = visible(config)
+
+    with pytest.raises(ConfigError, match=r"other days.*Expected: .*Remedy: "):
+        deliver(sail, config, [file], last=FIRST + timedelta(1))
+    assert visible(config) == before
+
+
+def test_two_days_without_rows_are_two_deliveries_though_their_files_are_equal(sail, config, tmp_path):
+    file = tmp_path / "empty.csv"
+    file.touch()
+    for day in (FIRST, FIRST + timedelta(1)):
+        deliver(sail, config, [file], layout="world_bank", first=day, last=day)
+
+    assert subscriber_days(Storage.of(config.storage), FIRST, FIRST + timedelta(1)) == {}
 
 
 @pytest.mark.parametrize(

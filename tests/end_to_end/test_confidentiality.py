@@ -112,5 +112,3 @@ def test_the_quarantine_masks_a_number_that_stands_in_the_wrong_column(sail, tin
         ("#######", "shifted.csv", "unknown_cell", "02/03/2026 10:00:00"),
         ("SYN-00000-1", "shifted.csv", "unreadable_time", "+#######"),
     ]
-
-

@@ -13,6 +13,7 @@ from privacy.unit import Period
 from schemas.errors import BudgetExceededError, InputError, SealLostError
 from tests.installations import FIRST, WEEK, deliver, exact_totals, files_of, installation, release_week
 
+
 @pytest.fixture(scope="module")
 def ingested(engines, tiny_country, tmp_path_factory):
     root = tmp_path_factory.mktemp("ingested")

@@ -4,13 +4,13 @@ from collections import Counter
 from datetime import timedelta
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from privacy.hierarchy import PairTree
 from privacy.unit import Period, PrivacyMonth
 from tests.installations import plan_over, totals_of_days
-from tests.properties.walks import CELLS, DAY_S, MONDAY, A, B, days_of_people
+from tests.properties.walks import CELLS, DAY_S, MONDAY, A, B, days_of_people, through_the_engine
 
 WEEK = Period.parse("2026-W11")
 PLAN = plan_over(CELLS, period=WEEK)
@@ -35,7 +35,7 @@ def squared_distances(one, other, plan):
     ]
 
 
-@settings(max_examples=25)
+@through_the_engine(25)
 @given(days=days_of_people(), data=st.data())
 def test_removing_any_one_subscriber_moves_the_totals_by_at_most_the_declared_l2_at_every_level(engines, days, data):
     removed = data.draw(st.sampled_from(sorted({who for who, _ in days})))
@@ -86,7 +86,7 @@ def test_weeks_ten_to_thirteen_are_march_and_week_fourteen_is_april():
     assert Period.parse("2026-W13").last_day == LAST_OF_MARCH == APRIL.first_day - timedelta(1)
 
 
-@settings(max_examples=10)
+@through_the_engine(10)
 @given(days=days_of_people(first=LAST_OF_MARCH - timedelta(1), days=5))
 def test_removing_a_months_days_changes_no_total_of_the_next_month(engines, days):
     april = {key: points for key, points in days.items() if key[1] > LAST_OF_MARCH}

@@ -6,7 +6,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pyarrow.parquet as pq
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from jobs.ingest.cells import ZoneRegister
@@ -18,7 +18,19 @@ from privacy.unit import Period
 from schemas.subscriber_days import SUBSCRIBER_DAYS
 from tests.installations import days_table, plan_over, totals_of_days
 from tests.oracle import bounding, trips
-from tests.properties.walks import AWAY, BEYOND, CELLS, DAY_S, MONDAY, PLACES, A, B, C, days_of_people
+from tests.properties.walks import (
+    AWAY,
+    BEYOND,
+    CELLS,
+    DAY_S,
+    MONDAY,
+    PLACES,
+    A,
+    B,
+    C,
+    days_of_people,
+    through_the_engine,
+)
 
 WEEK = Period.parse("2026-W11")
 PLAN = plan_over(CELLS, period=WEEK)
@@ -71,7 +83,7 @@ A_SECOND_MORE = {(1, MONDAY): [(100, A)], (1, TUESDAY): [(101, B)]}
 AT_ONCE = {(1, MONDAY): [(100, B), (100, A), (100, B), (100, BEYOND)]}
 
 
-@settings(max_examples=25)
+@through_the_engine(25)
 @given(days=days_of_people(), mobility=limits)
 @example(days=A_DAY_APART, mobility=MOBILITY)
 @example(days=A_SECOND_MORE, mobility=MOBILITY)
@@ -115,7 +127,7 @@ def test_a_trip_is_what_its_definition_says(engine):
     assert naive(together, MOBILITY) == sorted(expected)
 
 
-@settings(max_examples=15)
+@through_the_engine(15)
 @given(days=days_of_people())
 def test_weights_are_those_of_exact_arithmetic(engines, days):
     with engines("sail") as session:
@@ -130,7 +142,7 @@ def test_weights_are_those_of_exact_arithmetic(engines, days):
     assert found == bounding.totals(by_subscriber, [bound.squared for bound in PLAN.bounds])
 
 
-@settings(max_examples=10)
+@through_the_engine(10)
 @given(days=days_of_people(), data=st.data())
 def test_repeated_points_do_not_matter_for_trips(engines, days, data):
     """Of people: a machine is known by its rows, repeated ones included."""

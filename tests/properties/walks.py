@@ -3,9 +3,17 @@
 from datetime import date, timedelta
 
 import h3
+from hypothesis import Phase, settings
 from hypothesis import strategies as st
 
 DAY_S = 86_400
+
+
+def through_the_engine(examples):
+    """Settings of a property that asks an engine: examples are small, and to shrink one would take minutes."""
+    return settings(max_examples=examples, phases=(Phase.explicit, Phase.generate))
+
+
 MONDAY = date(2026, 3, 9)
 """A Monday with days of the same privacy month before it, so that a week looks back."""
 

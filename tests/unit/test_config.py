@@ -1,0 +1,84 @@
+"""A configuration says what is wrong with it by the key, and never guesses."""
+
+from pathlib import Path
+
+import pytest
+
+from jobs.config import Config
+from schemas.errors import ConfigError
+
+GOOD = """
+[country]
+name = "Numenia"
+timezone = "Indian/Mauritius"
+
+[storage]
+confidential = "inside"
+release = "/srv/release"
+
+[pseudonyms]
+key_file = "key"
+
+[cells]
+path = "cells.csv"
+
+[sources.own]
+format = "parquet"
+columns = { subscriber = "msisdn", time = "event_at", cell = "cell_id" }
+"""
+
+
+def load(tmp_path, text):
+    path = tmp_path / "whimbrel.toml"
+    path.write_text(text, encoding="utf-8")
+    return Config.load(path)
+
+
+def test_relative_paths_start_from_the_files_own_folder(tmp_path):
+    config = load(tmp_path, GOOD)
+
+    assert config.storage.confidential == tmp_path / "inside"
+    assert config.storage.release == Path("/srv/release")
+    assert config.pseudonyms.key_file == tmp_path / "key"
+    assert config.storage.ledger_url == f"sqlite:///{tmp_path}/inside/ledger.sqlite"
+    assert config.policy is None
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('"Indian/Mauritius"', '"Mauritius time"', r"\[country.timezone\] 'Mauritius time' is not an IANA time zone"),
+        ('name = "Numenia"', 'nmae = "Numenia"', r"\[country.name\] Field required"),
+        ("[cells]", "[cellz]", r"\[cells\] Field required"),
+        ('key_file = "key"', "", r"\[pseudonyms\] give exactly one of key_file and key_variable"),
+        ('key_file = "key"', 'key_file = "key"\nkey_variable = "KEY"', "exactly one"),
+        ('"parquet"', '"json"', r"\[sources.own.format\]"),
+        ('subscriber = "msisdn"', "subscriber = 0", r"columns.subscriber: this layout needs column names"),
+        ('"parquet"', '"csv"\nheader = false', r"columns.subscriber, .*needs positions \(0, 1, 2\)"),
+        ('"parquet"', '"parquet"\ntime_format = "dd/MM/yyyy HH:mm"', "the mask .* lacks ss"),
+        ('"parquet"', '"parquet"\ntime_format = "dd/MM/yyyy HH:mm:mm"', "lacks mm, ss"),
+        ('"parquet"', '"parquet"\nspeed = 3', r"\[sources.own.speed\]"),
+        ('name = "Numenia"', 'name = "Numenia"\nbase_resolution = 12', r"\[country.base_resolution\]"),
+        ("[country]", "[country", "is not TOML"),
+    ],
+)
+def test_a_mistake_is_told_by_its_key(tmp_path, old, new, message):
+    assert old in GOOD
+    with pytest.raises(ConfigError, match=message):
+        load(tmp_path, GOOD.replace(old, new, 1))
+
+
+def test_a_missing_file_is_told_with_what_to_do(tmp_path):
+    with pytest.raises(ConfigError, match=r"no configuration at .*Expected: a whimbrel.toml\. Remedy: name it"):
+        Config.load(tmp_path / "whimbrel.toml")
+
+
+def test_a_source_is_chosen_by_name_or_because_it_is_the_only_one(tmp_path):
+    one = load(tmp_path, GOOD)
+    two = load(tmp_path, GOOD + GOOD[GOOD.index("[sources.own]") :].replace("own", "other"))
+
+    assert one.source(None) == one.source("own") == two.source("other")
+    with pytest.raises(ConfigError, match=r"Several sources .*Expected: one of other, own"):
+        two.source(None)
+    with pytest.raises(ConfigError, match="no source 'mine'"):
+        one.source("mine")
