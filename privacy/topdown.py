@@ -126,7 +126,11 @@ class _Level:
 
 
 def _least_squares(measured: tuple[LevelMeasurements, ...], tree: PairTree) -> list[_Level]:
-    """Generalised least squares on a tree: one pass up, one pass down, as in Gaussian belief propagation."""
+    """Least squares on a tree, given the coarsest measurements: one pass up, one pass down.
+
+    The coarsest values stay as they were measured. To weigh them with what lies below would lower just the pairs that
+    were expanded because their own noise was high, and with them the national total.
+    """
     parents = [np.empty(0, dtype=np.int64)] + [
         np.searchsorted(measured[level - 1].pairs, tree.parents(level, measured[level].pairs))
         for level in range(1, len(measured))
@@ -134,17 +138,20 @@ def _least_squares(measured: tuple[LevelMeasurements, ...], tree: PairTree) -> l
     subtrees = _upward(measured, parents)
     levels: list[_Level] = []
     for level, (value, variance) in enumerate(subtrees):
-        total = _downward(levels[-1], value, variance, parents[level]) if levels else (value, variance)
+        total = _downward(levels[-1], value, variance, parents[level]) if levels else _as_measured(measured[0])
         levels.append(_Level(measured[level].pairs, parents[level], value, variance, *total))
     return levels
+
+
+def _as_measured(level: LevelMeasurements) -> tuple[Floats, Floats]:
+    return level.values.astype(np.float64), np.full(len(level.values), level.sigma**2)
 
 
 def _upward(measured: tuple[LevelMeasurements, ...], parents: list[Indices]) -> list[tuple[Floats, Floats]]:
     """Best estimate of each pair from its own measurement and those below it, with its variance."""
     result: list[tuple[Floats, Floats]] = []
     for level in reversed(range(len(measured))):
-        value = measured[level].values.astype(np.float64)
-        variance = np.full(len(value), measured[level].sigma ** 2)
+        value, variance = _as_measured(measured[level])
         if result:
             below, below_variance = (_sums(part, parents[level + 1], len(value)) for part in result[0])
             expanded = below_variance > 0
