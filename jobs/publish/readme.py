@@ -22,7 +22,7 @@ _TEMPLATE: Final = """\
   off before adding rows up, the sum would drift upwards.
 - **A pair without a row lies below the cut of {cut:g} standard deviations. That is not zero**: its trips are
   in the row of a coarser pair or in the one `remainder` row, so that all rows together add up to the national
-  total, but for rounding.
+  total, but for rounding. The remainder makes sums right; alone it is too low, by what rows near the cut are too high.
 - A `residual` row holds what finer rows leave of its pair; add them to it for the pair as a whole.
 - `quality`: A, noise below 5 % of the value; B, below 15 %; C, above.
 - Clipping: {clipping}.

@@ -91,6 +91,14 @@ def test_a_missing_column_is_named_with_the_file_that_lacks_it(sail, tmp_path, h
         read_events(sail, [good, bad], CSV)
 
 
+def test_a_parquet_time_that_is_a_number_is_refused_because_nobody_says_what_it_counts(sail, tmp_path):
+    file = tmp_path / "events.parquet"
+    pq.write_table(pa.table({"who": ["1"], "when": [1_772_445_600_000], "where": ["A"]}), file)
+    source = SourceConfig(format="parquet", columns=ColumnMapping(subscriber="who", time="when", cell="where"))
+    with pytest.raises(InputError, match="times as int64 in when"):
+        read_events(sail, [file], source)
+
+
 def test_hidden_files_and_other_formats_are_left_out(tmp_path):
     for name in ("b.csv", "a.csv.gz", ".c.csv", "_SUCCESS", "d.parquet"):
         (tmp_path / name).touch()
