@@ -29,7 +29,7 @@ SPARK_SETTINGS: Final = {
     "spark.sql.maxConcurrentOutputFileWriters": "64",
     # Points and pseudonyms hardly repeat: a dictionary is built, found too large and thrown away, file by file.
     "spark.hadoop.parquet.enable.dictionary": "false",
-    # What the dictionary would have saved of the two strata, and a third of the whole, at no more time than snappy.
+    # The two strata do repeat, and without a dictionary only the codec sees it.
     "spark.sql.parquet.compression.codec": "zstd",
     # Its pages and its event log show exact counts.
     "spark.ui.enabled": "false",
