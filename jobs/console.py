@@ -57,12 +57,17 @@ def release_view(release: Release, rows: int) -> Group:
 
 def flows_view(release: Release, rows: int) -> Table:
     """The largest flows of a release with their intervals."""
-    table = Table(title=str(release.card["title"]), caption="means a day; 95 % intervals, noise only", box=box.SIMPLE)
+    table = Table(
+        title=str(release.card["title"]),
+        caption="means a day; 95 % intervals, noise only",
+        box=box.SIMPLE,
+        pad_edge=False,
+    )
     for heading in ("origin", "destination", "res"):
         table.add_column(heading, no_wrap=True)
     for heading in ("a day", "from", "to"):
         table.add_column(heading, justify="right")
-    table.add_column("grade")
+    table.add_column("")
     flows = release.table.filter(pc.is_valid(release.table["origin"])).sort_by([("value", "descending")])
     for row in flows.slice(0, rows).to_pylist():
         table.add_row(
