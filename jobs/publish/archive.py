@@ -67,6 +67,7 @@ def _read_zip(path: Path) -> dict[str, bytes]:
             names = _plain_names(archive.infolist())
             return {name: _unfold(archive, entry) for name, entry in names.items()}
     except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError, OSError) as error:
+        # zipfile says NotImplementedError of a compression it lacks, and RuntimeError of an encrypted member
         raise _refused(f"{path.name} is no readable zip: {error}", "a zip of a bundle's folder") from error
 
 
