@@ -19,14 +19,14 @@ CELLS = Contract(
     confidentiality=Confidentiality.CONFIDENTIAL,
 )  # fmt: skip
 
-CELL_DAYS = Contract(
-    name="cell_days",
-    grain="one row per cell and local day of a delivery's window",
-    key=("cell_id", "local_day"),
+CELL_STRETCHES = Contract(
+    name="cell_stretches",
+    grain="one row per cell and stretch of days in a delivery's window during which no cell of the country changed",
+    key=("cell_id", "stretch"),
     columns=(
         Column("cell_id", StringType(), "The operator's name of the cell."),
-        Column("local_day", LongType(), "Local day.", "days since 1970-01-01"),
-        Column("cell_index", LongType(), "Index of the H3 cell it stands in; missing: out of service that day.",
+        Column("stretch", LongType(), "How many days of change lie behind: 0 from the first day of the window."),
+        Column("cell_index", LongType(), "Index of the H3 cell it stands in; missing: out of service then.",
                "", nullable=True),
     ),
     confidentiality=Confidentiality.CONFIDENTIAL,

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date, timedelta
-from functools import reduce
+from functools import cached_property, reduce
 from pathlib import Path
 
 import pyarrow as pa
@@ -18,13 +18,13 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from jobs.config import Config, SourceConfig
-from jobs.ingest.cells import ZoneRegister, cell_days, read_cells
+from jobs.ingest.cells import Cell, ZoneRegister, cell_stretches, days_of_change, read_cells
 from jobs.ingest.days import subscriber_days
 from jobs.ingest.events import Window, placed, quarantined, subscriber_day_parts
 from jobs.ingest.pseudonyms import load_key, write_key_row
 from jobs.ingest.sources import Clock, event_files, first_unreadable, read_events, rows_in, unreadable
 from jobs.storage import DayState, DeliveryRecord, Storage, digest, write_json
-from schemas.cells import CELL_DAYS
+from schemas.cells import CELL_STRETCHES
 from schemas.errors import ConfigError, InputError, WhimbrelError
 from schemas.subscriber_days import QUARANTINE, SUBSCRIBER_DAY_PARTS, SUBSCRIBER_DAYS
 
@@ -187,7 +187,11 @@ class _DeliveryRun:
         return dict(counts)
 
     def _placed(self, events: DataFrame) -> DataFrame:
-        return placed(events, self._cell_days(), source=self.source, clock=self._clock, window=self._window)
+        window = self._window
+        cells = self._cells
+        changes = days_of_change(cells, window.first, window.last)
+        stretches = self._cell_stretches(cells, (window.first, *changes))
+        return placed(events, stretches, changes=changes, source=self.source, clock=self._clock, window=window)
 
     @property
     def _window(self) -> Window:
@@ -197,19 +201,21 @@ class _DeliveryRun:
     def _clock(self) -> Clock:
         return Clock.of(self.config.country.timezone, self._window.first, self._window.last)
 
-    def _cell_days(self) -> DataFrame:
-        """Write the cells of the window to scratch, where every engine reads them as it reads any table."""
-        file = self.scratch / "cell_days.parquet"
+    @cached_property
+    def _cells(self) -> tuple[Cell, ...]:
+        return read_cells(self.config.cells.path)
+
+    def _cell_stretches(self, cells: Sequence[Cell], starts: Sequence[date]) -> DataFrame:
+        """Write where the cells stand to scratch, from where every engine reads it as it reads any table."""
+        file = self.scratch / "cell_stretches.parquet"
         if not file.exists():
-            cells = read_cells(self.config.cells.path)
             resolution = self.config.country.base_resolution
             register = ZoneRegister.load(self.storage.zones).extended(cell.h3(resolution) for cell in cells)
             write_json(self.storage.zones, register.zones)
-            window = self._window
-            rows = cell_days(cells, register, resolution=resolution, first=window.first, last=window.last)
+            rows = cell_stretches(cells, register, resolution=resolution, starts=starts)
             columns = [pa.array(column) for column in zip(*rows, strict=True)]
-            pq.write_table(pa.table(dict(zip(CELL_DAYS.names, columns, strict=True))), file)
-        return self.session.read.schema(CELL_DAYS.schema).parquet(str(file))
+            pq.write_table(pa.table(dict(zip(CELL_STRETCHES.names, columns, strict=True))), file)
+        return self.session.read.schema(CELL_STRETCHES.schema).parquet(str(file))
 
     def _explained(self, error: Exception) -> WhimbrelError:
         """Find the file that stopped the engine; what is not a file's fault stays the engine's."""

@@ -1,5 +1,6 @@
 """From events to subscriber-day parts: what is checked, what is kept, and why the rest was not."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Final
@@ -36,18 +37,41 @@ class Window:
         return (self.first - _EPOCH).days, (self.last - _EPOCH).days
 
 
-def placed(events: DataFrame, cell_days: DataFrame, *, source: SourceConfig, clock: Clock, window: Window) -> DataFrame:
+def placed(
+    events: DataFrame,
+    cell_stretches: DataFrame,
+    *,
+    changes: Sequence[date],
+    source: SourceConfig,
+    clock: Clock,
+    window: Window,
+) -> DataFrame:
     """One row per event with its wall-clock time, local day and cell index, and whether it `is_kept`.
 
     Stability: rows are judged one by one; no row decides about another.
+
+    Args:
+        events: Fields as written.
+        cell_stretches: Where each cell stands between two changes.
+        changes: Days of change inside the window.
+        source: The layout.
+        clock: Local time.
+        window: Days accepted.
     """
     is_text = dict(events.dtypes)["time"] == "string"
     seconds = wall_clock_seconds(source, clock, is_text=is_text)
     timed = events.withColumn("number", normalised_number(F.col("number"))).withColumn("local_s", seconds)
     dated = timed.withColumn("local_day", F.expr(f"local_s div {_DAY_S}"))
-    known = cell_days.select("cell_id", "local_day", "cell_index", F.lit(True).alias("known"))
-    located = dated.withColumnRenamed("cell", "cell_id").join(F.broadcast(known), ["cell_id", "local_day"], "left")
+    known = cell_stretches.select("cell_id", "stretch", "cell_index", F.lit(True).alias("known"))
+    stretched = dated.withColumnRenamed("cell", "cell_id").withColumn("stretch", _stretch(changes))
+    located = stretched.join(F.broadcast(known), ["cell_id", "stretch"], "left")
     return located.withColumn("is_kept", _is_kept(window))
+
+
+def _stretch(changes: Sequence[date]) -> Column:
+    """How many days of change lie behind a local day."""
+    behind = (F.col("local_day") >= (day - _EPOCH).days for day in changes)
+    return sum((passed.cast("bigint") for passed in behind), F.lit(0).cast("bigint"))
 
 
 def _is_kept(window: Window) -> Column:

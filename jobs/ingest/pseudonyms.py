@@ -67,17 +67,18 @@ def _from_environment(name: str) -> str:
 def write_key_row(key: bytes, path: Path) -> None:
     """Write what the engine needs of the key as a one-row Parquet file, readable by its owner only.
 
-    Two keys are derived, so that what a tag shows says nothing of the pseudonym. Each is padded to a block of
-    SHA-256 as RFC 2104 does.
+    Two keys are derived, so that what a tag shows says nothing of the pseudonym. That of the pseudonym is padded to a
+    block of SHA-256 as RFC 2104 does.
     """
-    tag, pseudonym = (hmac.digest(key, purpose, "sha256").ljust(_BLOCK_BYTES, b"\0") for purpose in _PURPOSES)
-    blocks = {
-        "tag_block": [tag],
-        "inner_block": [bytes(byte ^ 0x36 for byte in pseudonym)],
-        "outer_block": [bytes(byte ^ 0x5C for byte in pseudonym)],
+    tag, pseudonym = (hmac.digest(key, purpose, "sha256") for purpose in _PURPOSES)
+    padded = pseudonym.ljust(_BLOCK_BYTES, b"\0")
+    keys = {
+        "tag_key": [tag],
+        "inner_block": [bytes(byte ^ 0x36 for byte in padded)],
+        "outer_block": [bytes(byte ^ 0x5C for byte in padded)],
     }
     with os.fdopen(os.open(path, os.O_CREAT | os.O_WRONLY | os.O_EXCL, 0o600), "wb") as file:
-        pq.write_table(pa.table(blocks), file)
+        pq.write_table(pa.table(keys), file)
 
 
 def normalised_number(number: Column) -> Column:
@@ -88,12 +89,12 @@ def normalised_number(number: Column) -> Column:
 def tagged(events: DataFrame, key_row: DataFrame) -> DataFrame:
     """Replace `number` by `tag`, a keyed 64-bit digest: what events travel under, so that no number is ever moved.
 
-    SHA-256 of a secret block and a number of at most 55 characters is one keyed call of its compression function,
-    the inner half of HMAC; xxhash64 shortens the digest to a long.
+    SHA-256 of a secret key of 32 bytes and a number of at most 23 characters is one keyed call of its compression
+    function; xxhash64 shortens the digest to a long.
     """
-    digest = F.sha2(F.concat("tag_block", F.col("number").cast("binary")), 256)
+    digest = F.sha2(F.concat("tag_key", F.col("number").cast("binary")), 256)
     kept = [name for name in events.columns if name != "number"]
-    return events.crossJoin(F.broadcast(key_row.select("tag_block"))).select(F.xxhash64(digest).alias("tag"), *kept)
+    return events.crossJoin(F.broadcast(key_row.select("tag_key"))).select(F.xxhash64(digest).alias("tag"), *kept)
 
 
 def pseudonymised(rows: DataFrame, key_row: DataFrame) -> DataFrame:

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from jobs.ingest.cells import ZoneRegister, cell_days, read_cells
+from jobs.ingest.cells import ZoneRegister, cell_stretches, read_cells
 from jobs.ingest.days import subscriber_days
 from jobs.ingest.events import Window, placed, subscriber_day_parts
 from jobs.ingest.pseudonyms import write_key_row
@@ -17,7 +17,7 @@ from jobs.ingest.sources import Clock, read_events
 from jobs.pipeline import days_of, od_trips
 from jobs.releases import zone_rows
 from privacy.policy import Policy
-from schemas.cells import CELL_DAYS
+from schemas.cells import CELL_STRETCHES
 from schemas.subscriber_days import SUBSCRIBER_DAYS
 from tests.installations import FIRST, KEY, SOURCES, WEEK, days_table, files_of, plan_over
 
@@ -31,9 +31,11 @@ def inputs(tiny_country, tmp_path_factory):
     folder = tmp_path_factory.mktemp("inputs")
     cells = read_cells(tiny_country.folder / "cells.csv")
     register = ZoneRegister(()).extended(cell.h3(6) for cell in cells)
-    rows = cell_days(cells, register, resolution=6, first=FIRST, last=FIRST)
-    table = pa.table(dict(zip(CELL_DAYS.names, [pa.array(column) for column in zip(*rows, strict=True)], strict=True)))
-    pq.write_table(table, folder / "cell_days.parquet")
+    rows = cell_stretches(cells, register, resolution=6, starts=[FIRST])
+    table = pa.table(
+        dict(zip(CELL_STRETCHES.names, [pa.array(column) for column in zip(*rows, strict=True)], strict=True))
+    )
+    pq.write_table(table, folder / "cell_stretches.parquet")
     write_key_row(bytes.fromhex(KEY), folder / "key.parquet")
     plan = plan_over(register.zones)
     pq.write_table(zone_rows(register, plan.zones), folder / "zones.parquet")
@@ -44,9 +46,9 @@ def inputs(tiny_country, tmp_path_factory):
 def parts(session, country, folder, layout):
     source, window = SOURCES[layout], Window(date(2026, 2, 23), FIRST)
     events = read_events(session, files_of(country, layout)[:1], source)
-    cells = session.read.schema(CELL_DAYS.schema).parquet(str(folder / "cell_days.parquet"))
+    cells = session.read.schema(CELL_STRETCHES.schema).parquet(str(folder / "cell_stretches.parquet"))
     clock = Clock.of("Indian/Mauritius", window.first, window.last)
-    located = placed(events, cells, source=source, clock=clock, window=window)
+    located = placed(events, cells, changes=(), source=source, clock=clock, window=window)
     return subscriber_day_parts(located, session.read.parquet(str(folder / "key.parquet")), partitions=2)
 
 

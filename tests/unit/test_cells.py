@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs.ingest.cells import Cell, ZoneRegister, cell_days, read_cells
+from jobs.ingest.cells import Cell, ZoneRegister, cell_stretches, days_of_change, read_cells
 from schemas.errors import InputError
 
 HEADER = "cell_id,latitude,longitude,valid_from,valid_to"
@@ -92,24 +92,32 @@ def test_a_register_does_not_depend_on_the_order_of_a_cell_table(table_):
     assert ZoneRegister(()).extended(table_) == ZoneRegister(()).extended(reversed(table_))
 
 
-def test_a_cell_has_a_place_on_the_days_it_serves_and_none_on_the_others():
+def test_a_network_changes_where_a_cell_begins_or_ceases_to_stand_after_the_first_day():
     cells = (
         Cell("a", -14.0, 66.0, date(2026, 3, 1), date(2026, 3, 3)),
         Cell("a", -15.0, 66.0, date(2026, 3, 4), None),
+        Cell("b", -15.0, 66.0, date(2025, 3, 4), date(2026, 3, 6)),
     )
+    assert days_of_change(cells, date(2026, 3, 1), date(2026, 3, 5)) == (date(2026, 3, 3), date(2026, 3, 4))
+
+
+days_in_march = st.integers(1, 20).map(lambda day: date(2026, 3, day))
+
+
+@given(
+    borders=st.lists(days_in_march, min_size=2, max_size=6, unique=True).map(sorted),
+    window=st.tuples(days_in_march, days_in_march).map(sorted),
+)
+def test_a_cell_has_a_place_on_the_days_it_serves_and_none_on_the_others(borders, window):
+    intervals = zip(borders[::2], borders[1::2], strict=False)
+    cells = [Cell("a", -14.0 - n, 66.0, *interval) for n, interval in enumerate(intervals)]
     register = ZoneRegister(()).extended(cell.h3(6) for cell in cells)
-    old, new = (register.index[cell.h3(6)] for cell in cells)
+    first, last = window
+    starts = (first, *days_of_change(cells, first, last))
 
-    rows = cell_days(cells, register, resolution=6, first=date(2026, 2, 28), last=date(2026, 3, 5))
+    rows = {(cell_id, n): index for cell_id, n, index in cell_stretches(cells, register, resolution=6, starts=starts)}
 
-    epoch = date(1970, 1, 1)
-    found = {(name, (day.month, day.day)): rows_of(rows, name, (day - epoch).days) for name, day in days_of_march()}
-    assert list(found.values()) == [[None], [old], [old], [None], [new], [new]]
-
-
-def days_of_march():
-    return [("a", date.fromordinal(date(2026, 2, 28).toordinal() + n)) for n in range(6)]
-
-
-def rows_of(rows, name, number):
-    return [index for cell_id, day, index in rows if (cell_id, day) == (name, number)]
+    for day in (date.fromordinal(number) for number in range(first.toordinal(), last.toordinal() + 1)):
+        stretch = sum(change <= day for change in starts[1:])
+        expected = [register.index[cell.h3(6)] for cell in cells if cell.serves(day)]
+        assert [rows[("a", stretch)]] == (expected or [None])
