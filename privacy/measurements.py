@@ -18,6 +18,9 @@ from privacy.topdown import LevelMeasurements
 from schemas.errors import SealLostError
 
 _METADATA: Final = b"whimbrel"
+_ESTIMATOR: Final = 2
+"""Raised whenever `topdown.estimate` gives other rows for the same draw: what was sealed is never read anew."""
+
 _SCHEMA: Final = pa.schema([("level", pa.int8()), ("pair", pa.int64()), ("value", pa.int64())])
 
 
@@ -60,6 +63,7 @@ class Measurements:
 
     def _facts(self) -> dict[str, JsonValue]:
         return {
+            "estimator": _ESTIMATOR,
             "base_cells": self.zones.base_cells,
             "resolutions": self.zones.resolutions,
             "sigmas": [level.sigma for level in self.levels],
@@ -85,6 +89,12 @@ class Measurements:
                 "what a release sealed",
                 "use the version of Whimbrel that sealed them, or restore the vault",
             ) from error
+        if facts.get("estimator") != _ESTIMATOR:
+            raise SealLostError(
+                f"The measurements were sealed for estimator {facts.get('estimator', 1)}.",
+                f"estimator {_ESTIMATOR}: this version would give them other rows",
+                "use the version of Whimbrel that sealed them",
+            )
         number, pair, value = (table[name].to_numpy() for name in _SCHEMA.names)
         levels = tuple(
             LevelMeasurements(pair[number == level], value[number == level], sigma)

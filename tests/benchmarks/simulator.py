@@ -41,7 +41,7 @@ def simulate(days: int = 7, seed: int = 7) -> Week:
     """Simulate the days from a Monday on."""
     rng = np.random.default_rng(seed)
     cells = tuple(sorted(h3.grid_disk(h3.latlng_to_cell(*_CENTRE, 6), _RINGS)))
-    distance = _distances_km(cells)
+    distance = distances_km(cells)
     people = _population(rng, distance)
     country = _Gravity(rng, people, distance)
     home = rng.choice(len(cells), SUBSCRIBERS, p=people)
@@ -51,7 +51,8 @@ def simulate(days: int = 7, seed: int = 7) -> Week:
     return Week(cells, subscriber, pair, days)
 
 
-def _distances_km(cells: tuple[str, ...]) -> Floats:
+def distances_km(cells: tuple[str, ...]) -> Floats:
+    """Distances between the centres of cells."""
     places = np.array([h3.cell_to_latlng(cell) for cell in cells])
     east, north = places[:, 1] * 111 * np.cos(np.deg2rad(_CENTRE[0])), places[:, 0] * 111
     return np.hypot(np.subtract.outer(east, east), np.subtract.outer(north, north))

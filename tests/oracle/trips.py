@@ -1,6 +1,7 @@
 """Trips by the definition alone: plain Python, one subscriber at a time, nothing shared with the job."""
 
 import math
+from collections import Counter
 from datetime import timedelta
 from itertools import pairwise
 
@@ -8,7 +9,7 @@ DAY_S = 86_400
 
 
 def trips(days, *, first, last, month_first, places, limits):
-    """Every trip that arrives on the days from first to last, as (subscriber, origin, destination).
+    """Every trip that arrives on the days from first to last, as (subscriber, origin, destination, day of arrival).
 
     Args:
         days: {(subscriber, day): [(second, cell), ...]}, in any order.
@@ -19,11 +20,16 @@ def trips(days, *, first, last, month_first, places, limits):
         limits: max_gap_h, max_speed_m_s, min_speed_distance_km, max_events_a_day.
     """
     return sorted(
-        (subscriber, before[1], after[1])
+        (subscriber, before[1], after[1], after[2])
         for subscriber in {who for who, _ in days}
         for before, after in pairwise(_path(days, subscriber, month_first, last, limits))
         if first <= after[2] <= last and _is_trip(before, after, places, limits)
     )
+
+
+def counted(made, max_repeats_a_day):
+    """How many trips count of each (subscriber, origin, destination, day)."""
+    return {one: min(times, max_repeats_a_day) for one, times in Counter(made).items()}
 
 
 def _path(days, subscriber, month_first, last, limits):
