@@ -1,11 +1,13 @@
 """The two engines, and the only place that sets them up."""
 
+import atexit
 import os
 import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -78,21 +80,34 @@ def _sail(engine: EngineConfig) -> Iterator[SparkSession]:
 @contextmanager
 def _spark(engine: EngineConfig) -> Iterator[SparkSession]:
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
-    with _java(), tempfile.TemporaryDirectory(prefix="whimbrel-spark-") as scratch:
+    scratch = _local_folder()
+    with _java():
         builder = SparkSession.builder.appName("whimbrel").master(engine.master)
         for name, value in SPARK_SETTINGS.items():
             builder = builder.config(name, value)
         session = (
             builder.config("spark.driver.memory", engine.memory)
             .config("spark.sql.shuffle.partitions", str(engine.shuffle_partitions))
-            .config("spark.local.dir", scratch)
-            .config("spark.sql.warehouse.dir", str(Path(scratch) / "warehouse"))
+            .config("spark.local.dir", str(scratch))
+            .config("spark.sql.warehouse.dir", str(scratch / "warehouse"))
             .getOrCreate()
         )
         try:
             yield session
         finally:
             session.stop()
+
+
+@cache
+def _local_folder() -> Path:
+    """Folder for what Spark shuffles and spills; gone when the process ends.
+
+    One a process: its JVM outlives a session and writes to the first folder that it was told, whatever a later session
+    says.
+    """
+    folder = tempfile.mkdtemp(prefix="whimbrel-spark-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return Path(folder)
 
 
 @contextmanager

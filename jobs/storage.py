@@ -8,6 +8,7 @@
       quarantine/v=<delivery>/*.parquet
       zones.json                          register of H3 cells; positions are given once
       exact/<release>/*.parquet           gone once sealed
+      approvals/<sha256>.json             signed statements; append-only, each under its own digest
       vault/, ledger.sqlite
     release/<bundle>/, release/<bundle>.zip
 
@@ -18,6 +19,7 @@ import fcntl
 import hashlib
 import json
 import shutil
+import stat
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -32,7 +34,7 @@ from pyspark.sql import functions as F
 from jobs.config import StorageConfig
 from privacy.durable import write_whole
 from schemas.contract import Contract
-from schemas.errors import InputError
+from schemas.errors import ConfigError, InputError
 from schemas.subscriber_days import SUBSCRIBER_DAY_PARTS, SUBSCRIBER_DAYS
 
 DAY_FOLDER = "day"
@@ -65,8 +67,14 @@ class Storage:
 
     @classmethod
     def of(cls, config: StorageConfig) -> "Storage":
-        """Create the roots where they are missing; the confidential one is readable by its owner only."""
+        """Create the roots where they are missing; the confidential one is readable by its owner only.
+
+        Raises:
+            ConfigError: The confidential one is there, and others may enter it: what engines write in it would be
+                theirs to read.
+        """
         config.confidential.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _require_owner_only(config.confidential)
         config.release.mkdir(parents=True, exist_ok=True)
         return cls(config.confidential, config.release)
 
@@ -74,6 +82,11 @@ class Storage:
     def vault(self) -> Path:
         """Folder of sealed measurements."""
         return self.confidential / "vault"
+
+    @property
+    def approvals(self) -> Path:
+        """Folder of signed statements."""
+        return self.confidential / "approvals"
 
     @property
     def zones(self) -> Path:
@@ -177,6 +190,16 @@ class Storage:
         return [(_DAY_TABLES[manifest.table], manifest.version, day) for day, manifest in found.items()]
 
 
+def _require_owner_only(folder: Path) -> None:
+    # Not tightened by ourselves: a folder that is named by mistake may be other people's too.
+    if (mode := stat.S_IMODE(folder.stat().st_mode)) & 0o077:
+        raise ConfigError(
+            f"Others than its owner may enter the confidential root {folder}: its mode is {mode:o}.",
+            "mode 700",
+            f"run `chmod 700 {folder}`, if it is the right folder, and ask who may have read it",
+        )
+
+
 class DeliveryRecord(BaseModel):
     """What a delivery was and what became of its rows; confidential.
 
@@ -185,11 +208,11 @@ class DeliveryRecord(BaseModel):
         first: First local day that it is for.
         last: Last local day that it is for.
         days: Days that it brought rows of, late ones included.
-        files: Names of its files.
+        files: Names of its files; runs of seven digits or more are masked.
         read: Rows of the files.
-        kept: Rows that reached the parts, repeated rows included.
+        kept: Rows that reached the parts, repeated rows included; and those of subscribers who object, which did not.
         quarantined: Rows that did not, by reason.
-        synthetic: Whether its folder bears the mark of the synthetic country.
+        synthetic: Whether the mark of a synthetic country lists every one of its files.
     """
 
     model_config = ConfigDict(frozen=True)

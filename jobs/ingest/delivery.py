@@ -1,13 +1,13 @@
 """One delivery: read once into parts, counted, quarantined, merged into days."""
 
-import hashlib
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from functools import cached_property, reduce
 from pathlib import Path
+from typing import Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -19,16 +19,22 @@ from pyspark.sql import functions as F
 
 from jobs.config import Config, SourceConfig
 from jobs.ingest.cells import Cell, ZoneRegister, cell_stretches, days_of_change, read_cells
+from jobs.ingest.damage import first_unreadable, unreadable, with_valid_text
 from jobs.ingest.days import subscriber_days
-from jobs.ingest.events import Window, placed, quarantined, subscriber_day_parts
+from jobs.ingest.events import Window, masked_name, placed, quarantined, subscriber_day_parts
+from jobs.ingest.exclusions import excluded_subscribers, without_excluded
 from jobs.ingest.pseudonyms import load_key, write_key_row
-from jobs.ingest.sources import Clock, event_files, first_unreadable, read_events, rows_in, unreadable
+from jobs.ingest.sources import Clock, event_files, read_events, rows_in
 from jobs.storage import DayState, DeliveryRecord, Storage, digest, write_json
+from jobs.synthetic_mark import are_synthetic, sha256_of
 from schemas.cells import CELL_STRETCHES
-from schemas.errors import ConfigError, InputError, WhimbrelError
+from schemas.errors import ConfigError, InputError
 from schemas.subscriber_days import QUARANTINE, SUBSCRIBER_DAY_PARTS, SUBSCRIBER_DAYS
 
 Progress = Callable[[str], None]
+
+_KEY_ROW: Final = "key.parquet"
+"""File of the scratch folder from which the engine reads the key."""
 
 
 def ingest(
@@ -64,34 +70,41 @@ def ingest(
     files = event_files(paths, source)
     key = load_key(config.pseudonyms)
     with storage.alone(), storage.scratch() as scratch:
-        delivery = _name_of(files, storage, first, last)
+        sha256s = _sha256s(files)
+        delivery = _name_of(sha256s, storage, first, last)
         if not _is_committed(storage, delivery, source, first, last):
-            run = _DeliveryRun(session, config, storage, scratch, files, source, first, last)
-            run.commit(delivery, key, progress)
+            write_key_row(key, scratch / _KEY_ROW)
+            synthetic = are_synthetic(files, sha256s)
+            run = _DeliveryRun(session, config, storage, scratch, files, source, first, last, synthetic)
+            progress("reading events into subscriber days")
+            run.commit(delivery, progress)
         progress("merging days")
         merge_days(session, storage, delivery, partitions=config.engine.shuffle_partitions)
     return tuple(first + timedelta(n) for n in range((last - first).days + 1))
 
 
-def _name_of(files: Sequence[Path], storage: Storage, first: date, last: date) -> str:
+def _sha256s(files: Sequence[Path]) -> list[str]:
+    with ThreadPoolExecutor() as pool:
+        return list(pool.map(_sha256, files))
+
+
+def _sha256(file: Path) -> str:
+    try:
+        return sha256_of(file)
+    except OSError as error:
+        raise unreadable(file) from error
+
+
+def _name_of(sha256s: Sequence[str], storage: Storage, first: date, last: date) -> str:
     """Name a delivery by the content of its files, so that a copy is recognised under any name.
 
     Files without rows are alike on any day: a second such delivery is named by its days too.
     """
-    with ThreadPoolExecutor() as pool:
-        content = digest(sorted(pool.map(_content_digest, files)))
+    content = digest(sorted(sha256s))
     known = storage.deliveries().get(content)
     if known is not None and known.read == 0 and (known.first, known.last) != (first, last):
         return digest([content, str(first), str(last)])
     return content
-
-
-def _content_digest(file: Path) -> str:
-    try:
-        with file.open("rb") as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest()
-    except OSError as error:
-        raise unreadable(file) from error
 
 
 def _is_committed(storage: Storage, delivery: str, source: SourceConfig, first: date, last: date) -> bool:
@@ -123,32 +136,33 @@ class _DeliveryRun:
     source: SourceConfig
     first: date
     last: date
+    synthetic: bool
 
-    def commit(self, delivery: str, key: bytes, progress: Progress) -> None:
+    def commit(self, delivery: str, progress: Progress) -> None:
         """Write the parts and the quarantine, account for every row, and only then make the delivery visible."""
         try:
-            progress("reading events into subscriber days")
-            self._write_parts(delivery, key)
+            self._write_parts(delivery)
             record = self._record(delivery, progress)
         except (PySparkException, Py4JJavaError) as error:  # classic Spark wraps a failed task in py4j's own
-            raise self._explained(error) from error
-        self.storage.commit_delivery(delivery, record)
+            self._repaired(error).commit(delivery, progress)
+        else:
+            self.storage.commit_delivery(delivery, record)
 
-    def _write_parts(self, delivery: str, key: bytes) -> None:
-        key_file = self.scratch / "key.parquet"
-        write_key_row(key, key_file)
-        key_row = self.session.read.parquet(str(key_file))
+    def _write_parts(self, delivery: str) -> None:
+        key_row = self.session.read.parquet(str(self.scratch / _KEY_ROW))
         events = self._placed(read_events(self.session, self.files, self.source))
         parts = subscriber_day_parts(events, key_row, partitions=self.config.engine.shuffle_partitions)
+        if self.config.ingest.exclusions:
+            listed = excluded_subscribers(self.session, self.config.ingest.exclusions, key_row, self.scratch)
+            parts = without_excluded(parts, listed)
         self.storage.write_days(parts, SUBSCRIBER_DAY_PARTS, delivery)
 
     def _record(self, delivery: str, progress: Progress) -> DeliveryRecord:
         read = rows_in(self.session, self.files, self.source)
         kept = self._kept(delivery)
-        quarantined_rows: dict[str, int] = {}
-        if kept != read:
-            progress("setting aside rows that cannot be used")
-            quarantined_rows = self._write_quarantine(delivery)
+        progress("setting aside rows that cannot be used")  # always: whether there are any is confidential
+        quarantined_rows = self._write_quarantine(delivery) if kept != read else {}
+        kept = self._usable(read, kept, quarantined_rows)
         if read and not kept:
             raise InputError(
                 f"No row of the delivery could be kept: {', '.join(sorted(quarantined_rows))}.",
@@ -160,12 +174,20 @@ class _DeliveryRun:
             first=self.first,
             last=self.last,
             days=self.storage.days_in(SUBSCRIBER_DAY_PARTS, delivery),
-            files=tuple(file.name for file in self.files),
+            files=tuple(masked_name(file.name) for file in self.files),
             read=read,
             kept=kept,
             quarantined=quarantined_rows,
-            synthetic=all(_bears_the_mark(file) for file in self.files),
+            synthetic=self.synthetic,
         )
+
+    def _usable(self, read: int, stored: int, quarantined_rows: Mapping[str, int]) -> int:
+        """Rows that are kept in the books: those stored; with a list of exclusions, those of its subscribers too.
+
+        So the books hold no number that depends on the list.
+        """
+        usable = read - sum(quarantined_rows.values())
+        return usable if self.config.ingest.exclusions and stored <= usable else stored
 
     def _kept(self, delivery: str) -> int:
         folder = self.storage.version(SUBSCRIBER_DAY_PARTS, delivery)
@@ -175,7 +197,8 @@ class _DeliveryRun:
     def _write_quarantine(self, delivery: str) -> dict[str, int]:
         """Write the rows that were not kept, with the file they stood in, and count them by reason."""
         one_by_one = [
-            read_events(self.session, [file], self.source).withColumn("file", F.lit(file.name)) for file in self.files
+            read_events(self.session, [file], self.source).withColumn("file", F.lit(masked_name(file.name)))
+            for file in self.files
         ]
         events = reduce(DataFrame.unionAll, one_by_one)
         folder = self.storage.version(QUARANTINE, delivery)
@@ -217,22 +240,23 @@ class _DeliveryRun:
             pq.write_table(pa.table(dict(zip(CELL_STRETCHES.names, columns, strict=True))), file)
         return self.session.read.schema(CELL_STRETCHES.schema).parquet(str(file))
 
-    def _explained(self, error: Exception) -> WhimbrelError:
-        """Find the file that stopped the engine; what is not a file's fault stays the engine's."""
-        file = first_unreadable(self.files, self.source)
-        if file is None:
+    def _repaired(self, error: Exception) -> "_DeliveryRun":
+        """Return the run over text that every engine reads, or name the file that stopped this one.
+
+        What is not a file's fault stays the engine's.
+        """
+        if file := first_unreadable(self.files, self.source):
+            raise unreadable(file) from error
+        is_text = self.source.format == "csv"
+        files = with_valid_text(self.files, self.scratch / "repaired") if is_text else self.files
+        if files == self.files:
             raise error
-        return unreadable(file)
+        return replace(self, files=files)
 
 
 def _written(folder: Path) -> list[Path]:
     """Return the files that an engine wrote; counting in them ourselves spares it a job for one number."""
     return sorted(folder.rglob("*.parquet"))
-
-
-def _bears_the_mark(file: Path) -> bool:
-    """Tell the synthetic country's files: its mark stands in their folder or in the one above."""
-    return any((folder / "SYNTHETIC").is_file() for folder in list(file.resolve().parents)[:2])
 
 
 def merge_days(session: SparkSession, storage: Storage, delivery: str, *, partitions: int) -> None:

@@ -1,5 +1,6 @@
 """From events to subscriber-day parts: what is checked, what is kept, and why the rest was not."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -16,6 +17,7 @@ from schemas.subscriber_days import NOT_AVAILABLE, QUARANTINE, SECOND_SHIFT, SUB
 _EPOCH: Final = date(1970, 1, 1)
 _DAY_S: Final = 86_400
 _MASKED_DIGITS: Final = r"[0-9]{7,}"  # shorter than any subscriber number, longer than most cell names' digits
+_MASK: Final = "#######"
 _STRATA: Final = ("sex", "age_band")
 
 
@@ -149,4 +151,9 @@ def quarantined(placed_events: DataFrame, *, window: Window) -> DataFrame:
 
 
 def _masked(name: str) -> Column:
-    return F.regexp_replace(F.substring(F.col(name).cast("string"), 1, 40), _MASKED_DIGITS, "#######")
+    return F.regexp_replace(F.substring(F.col(name).cast("string"), 1, 40), _MASKED_DIGITS, _MASK)
+
+
+def masked_name(name: str) -> str:
+    """A file's name as it may be kept: an operator that delivers a file a subscriber names it by the number."""
+    return re.sub(_MASKED_DIGITS, _MASK, name)

@@ -1,10 +1,11 @@
 """Reading operators' layouts into one shape: the fields of an event, still as they were written."""
 
-import gzip
+import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from functools import reduce
 from itertools import pairwise
 from pathlib import Path
 from typing import Final
@@ -16,6 +17,7 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from jobs.config import SourceConfig
+from jobs.ingest.damage import BROKEN, DAMAGED, opened, unreadable
 from schemas.errors import InputError
 
 _ISO_MASK: Final = "yyyy-MM-dd HH:mm:ss"
@@ -68,8 +70,10 @@ def _read_parquet(session: SparkSession, files: Sequence[Path], source: SourceCo
     wanted = set(map(str, source.columns.given.values()))
     for file in files:
         schema = _parquet_schema(file)
-        _refuse_missing(file, wanted, set(schema.names))
-        _refuse_other_times(file, schema.field(str(source.columns.time)))
+        fields = schema.to_arrow_schema()
+        _refuse_missing(file, wanted, set(fields.names))
+        _refuse_other_times(file, fields.field(str(source.columns.time)))
+        _refuse_nanoseconds(file, schema)
     rows = session.read.parquet(*map(str, files))
     return rows.select(
         *[_renamed(F.col(f"`{place}`"), name) for name, place in source.columns.given.items()],
@@ -77,9 +81,9 @@ def _read_parquet(session: SparkSession, files: Sequence[Path], source: SourceCo
     )
 
 
-def _parquet_schema(file: Path) -> pa.Schema:
+def _parquet_schema(file: Path) -> pq.ParquetSchema:
     try:
-        return pq.read_schema(file)
+        return pq.read_metadata(file).schema
     except (pa.ArrowInvalid, OSError) as error:
         raise InputError(
             f"{file} is not a readable Parquet file.",
@@ -97,6 +101,21 @@ def _refuse_other_times(file: Path, column: pa.Field) -> None:
             f"{file.name} holds times as {column.type} in {column.name}.",
             "a timestamp, or text in the source's time_format",
             "correct `columns.time` of the source in whimbrel.toml",
+        )
+
+
+def _refuse_nanoseconds(file: Path, schema: pq.ParquetSchema) -> None:
+    """Refuse them in any column: an engine that meets them in a file's schema reads nothing of the file.
+
+    The old 96-bit times count nanoseconds too, carry no such mark, and are read by every engine.
+    """
+    columns = [schema.column(number) for number in range(len(schema))]
+    units = {column.path: json.loads(column.logical_type.to_json()).get("timeUnit") for column in columns}
+    if found := [path for path, unit in units.items() if unit == "nanoseconds"]:
+        raise InputError(
+            f"{file.name} holds times in nanoseconds, in {', '.join(found)}.",
+            "milliseconds or microseconds, which every engine reads",
+            "write the file with microseconds, as pyarrow does with coerce_timestamps='us'",
         )
 
 
@@ -120,9 +139,12 @@ def _read_csv(session: SparkSession, files: Sequence[Path], source: SourceConfig
         for name, place in source.columns.given.items()
     }
     fields = len(header) if header is not None else source.fields
-    split = _lines(session, files, source).select(F.split("value", re.escape(source.separator)).alias("field"))
+    split = _lines(session, files, source).select(
+        F.split("value", re.escape(source.separator)).alias("field"),
+        F.contains("value", F.lit(BROKEN)).alias("broken"),
+    )
     size, needed = F.size("field"), max(places.values()) + 1
-    malformed = (size != fields) if fields is not None else (size < needed)
+    malformed = F.col("broken") | ((size != fields) if fields is not None else (size < needed))
     return split.select(
         *[_renamed(F.get("field", F.lit(place)), name) for name, place in places.items()],
         malformed.alias("malformed"),
@@ -130,18 +152,22 @@ def _read_csv(session: SparkSession, files: Sequence[Path], source: SourceConfig
 
 
 def _lines(session: SparkSession, files: Sequence[Path], source: SourceConfig) -> DataFrame:
-    lines = session.read.text(list(map(str, files)))
+    """One row per line, as valid text: of bytes that are not UTF-8, one engine makes none."""
+    plain, packed = (
+        [str(file) for file in files if (file.suffix == ".gz") == is_packed] for is_packed in (False, True)
+    )
+    read = (session.read.text(alike) for alike in (plain, packed) if alike)  # one engine does not read both at once
+    lines = reduce(DataFrame.unionAll, read).select(F.make_valid_utf8("value").alias("value"))
     if not source.header:
         return lines
     return lines.filter(F.col("value") != source.separator.join(_header(files[0], source)))
 
 
 def _header(file: Path, source: SourceConfig) -> list[str]:
-    opener = gzip.open if file.suffix == ".gz" else Path.open
     try:
-        with opener(file, "rt", encoding="utf-8") as lines:
-            return str(lines.readline()).rstrip("\r\n").split(source.separator)
-    except (OSError, EOFError, UnicodeDecodeError) as error:
+        with opened(file) as lines:
+            return lines.readline().decode(errors="replace").rstrip("\r\n").split(source.separator)
+    except DAMAGED as error:
         raise unreadable(file) from error
 
 
@@ -149,34 +175,6 @@ def _renamed(column: Column, name: str) -> Column:
     """Our name for a field; identifiers and cells are text whatever they were."""
     text = {"subscriber": "number", "cell": "cell"}
     return column.cast("string").alias(text[name]) if name in text else column.alias(name)
-
-
-def unreadable(file: Path) -> InputError:
-    """Return the error that names a file which cannot be read."""
-    return InputError(
-        f"{file} cannot be read to its end.",
-        "a whole file, plain or gzip as its name says",
-        "deliver the file again",
-    )
-
-
-def first_unreadable(files: Sequence[Path], source: SourceConfig) -> Path | None:
-    """Search the file that made an engine fail, which engines name badly or not at all."""
-    return next((file for file in files if not _reads_to_its_end(file, source)), None)
-
-
-def _reads_to_its_end(file: Path, source: SourceConfig) -> bool:
-    try:
-        if source.format == "parquet":
-            for _ in pq.ParquetFile(file).iter_batches():
-                pass
-        else:
-            with gzip.open(file) if file.suffix == ".gz" else file.open("rb") as stream:
-                while stream.read(1 << 20):
-                    pass
-    except (OSError, EOFError, pa.ArrowException):
-        return False
-    return True
 
 
 def wall_clock_seconds(source: SourceConfig, clock: "Clock", *, is_text: bool) -> Column:

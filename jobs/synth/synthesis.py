@@ -25,13 +25,11 @@ from jobs.synth.maps import geojson, write_cells
 from jobs.synth.people import People, build_people
 from jobs.synth.randomness import Ints, stream
 from jobs.synth.truth import homes, true_trips, write_json, write_table
+from jobs.synthetic_mark import MARK, write_mark
 from schemas.errors import ConfigError, InputError
 
-VERSION: Final = 1
+VERSION: Final = 2
 """Raised whenever the same arguments give other files."""
-
-MARK: Final = "SYNTHETIC"
-"""File that marks a folder as synthetic, and says of what."""
 
 EXPECTED: Final = "truth/expected_quarantine.json"
 
@@ -77,7 +75,7 @@ class Plan:
 
     @property
     def mark(self) -> dict[str, object]:
-        """What the mark of the finished folder says."""
+        """What the mark of the finished folder says, beside its files."""
         return {
             "synthetic": True,
             "version": VERSION,
@@ -202,7 +200,7 @@ def _is_finished(out: Path, plan: Plan) -> bool:
     mark = out / MARK
     found = json.loads(mark.read_text(encoding="utf-8")) if mark.is_file() else {}
     layouts = found.get("layouts", [])
-    if {**plan.mark, "layouts": layouts} == found and set(plan.layouts) <= set(layouts):
+    if {**plan.mark, "layouts": layouts, "files": found.get("files")} == found and set(plan.layouts) <= set(layouts):
         return True
     raise InputError(
         f"{out} is not empty and holds {'another synthetic country' if found else 'something else'}.",
@@ -238,7 +236,7 @@ def _write_country(folder: Path, plan: Plan, processes: int | None, progress: Pr
         expected |= files
         progress("day", done, plan.days)
     write_json(folder / EXPECTED, expected)
-    write_json(folder / MARK, plan.mark)
+    write_mark(folder, plan.mark, expected)
 
 
 def _map_days(world: World, folder: Path, processes: int | None) -> Iterator[dict[str, object]]:

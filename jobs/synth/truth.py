@@ -17,14 +17,16 @@ from jobs.synth.randomness import Ints
 def true_trips(stays: Stays, zone_of_place: Ints, zone_names: tuple[str, ...]) -> pa.Table:
     """Return the trips of one day, made by people.
 
-    A trip joins two consecutive stays in different zones and counts on the day it arrives. A day begins where
-    the day before ended, so no trip is lost at midnight. Machines make none.
+    A trip joins two consecutive stays in different zones and counts on the day it arrives, and once a person, pair and
+    day, as in `od_trips`. A day begins where the day before ended, so no trip is lost at midnight. Machines make none.
 
     Grain: one row per origin and destination between which a trip was made, sorted by zone name.
     """
     zone = zone_of_place[stays.place]
     trip = (stays.subscriber[1:] == stays.subscriber[:-1]) & (zone[1:] != zone[:-1])
-    key, trips = np.unique(zone[:-1][trip] * len(zone_names) + zone[1:][trip], return_counts=True)
+    pair, pairs = zone[:-1][trip] * len(zone_names) + zone[1:][trip], len(zone_names) ** 2
+    once = np.unique(stays.subscriber[1:][trip] * pairs + pair)
+    key, trips = np.unique(once % pairs, return_counts=True)
     names = np.array(zone_names)
     return pa.table(
         {

@@ -2,8 +2,10 @@
 
 import csv
 import gzip
+from collections import Counter
 from datetime import timedelta
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -11,7 +13,7 @@ from jobs.config import ColumnMapping, PseudonymConfig
 from jobs.ingest.delivery import ingest
 from jobs.storage import Storage
 from schemas.errors import ConfigError, InputError
-from tests.installations import FIRST, SOURCES, deliver, files_of, installation, subscriber_days
+from tests.installations import FIRST, SOURCES, deliver, files_of, installation, parts, quarantine, subscriber_days
 
 
 @pytest.fixture
@@ -67,6 +69,84 @@ def test_a_truncated_gzip_file_is_named_among_good_ones(engine, config, tiny_cou
     file = cut_short(other, tmp_path / "cut")
 
     refused(engine, config, [good, file], InputError, f"{file} cannot be read to its end", source="world_bank")
+
+
+def test_a_gzip_file_damaged_inside_is_named(engine, config, tiny_country, tmp_path):
+    data = bytearray(files_of(tiny_country, "world_bank")[0].read_bytes())
+    data[1000:1100] = bytes(100)
+    damaged = tmp_path / "damaged.csv.gz"
+    damaged.write_bytes(data)
+
+    refused(engine, config, [damaged], InputError, f"{damaged} cannot be read to its end", source="world_bank")
+
+
+LINES = [b"263771234567,02/03/2026 10:00:00,SYN-00000-1", b"263771234568,02/03/2026 11:00:00,SYN-00000-1"]
+BROKEN = [
+    b"26377123\xff4569,02/03/2026 10:00:00,SYN-00000-1",
+    b"263771234569,02/03/2026 10:00:00,SYN-\xf0\x9f00000-1",
+    "2637\ufffd71234569,02/03/2026 10:00:00,SYN-00000-1".encode(),
+]
+"""Bytes that are no UTF-8, in a number and in a cell; and what another program once put in place of such bytes."""
+
+
+def delivered_lines(session, config, file, lines, source):
+    header = [b"who,when,where"] if source.header else []
+    text = b"\r\n".join([*header, *lines, b""])
+    file.parent.mkdir(exist_ok=True)
+    file.write_bytes(gzip.compress(text) if file.suffix == ".gz" else text)
+    storage = Storage.of(config.storage)
+    ingest(session, config, storage, [file.parent], source=source, first=FIRST, last=FIRST)
+    return storage
+
+
+@pytest.mark.parametrize(("name", "header"), [("events.csv", True), ("events.csv.gz", False)])
+def test_a_line_that_is_not_utf_8_is_set_aside_and_the_rest_is_kept(engine, config, tmp_path, name, header):
+    names = ColumnMapping(subscriber="who", time="when", cell="where")
+    source = SOURCES["world_bank"].model_copy(
+        update={"header": True, "fields": None, "columns": names} if header else {}
+    )
+    file = tmp_path / "inbox" / name
+    (good := tmp_path / "inbox" / "good.csv").parent.mkdir()
+    good.write_bytes(b"\n".join([*([b"who,when,where"] if header else []), LINES[1].replace(b"68", b"99"), b""]))
+
+    storage = delivered_lines(engine, config, file, [LINES[0], *BROKEN, LINES[1]], source)
+
+    (record,) = storage.deliveries().values()
+    assert (record.read, record.kept, record.quarantined) == (6, 3, {"malformed_row": 3})
+    assert len(parts(storage)) == 3
+    assert Counter(row[1] for row in quarantine(storage)) == {name: 3}
+    assert not (storage.confidential / "scratch").exists()
+
+
+def test_times_in_nanoseconds_are_refused_wherever_they_stand(engine, config, tiny_country, tmp_path):
+    table = pq.read_table(files_of(tiny_country, "whimbrel")[0])
+    stamp = pa.timestamp("ns", tz="UTC")
+    for name, fine in {
+        "in_use": table.set_column(1, "event_at", table["event_at"].cast(stamp)),
+        "aside": table.append_column("loaded_at", table["event_at"].cast(stamp)),
+    }.items():
+        file = tmp_path / f"{name}.parquet"
+        pq.write_table(fine, file)
+        refused(engine, config, [file], InputError, f"{file.name} holds times in nanoseconds, in (event|loaded)_at")
+
+
+def test_old_96_bit_times_are_read_as_any(engine, config, tiny_country, tmp_path):
+    table = pq.read_table(files_of(tiny_country, "whimbrel")[0])
+    pq.write_table(table, tmp_path / "old.parquet", use_deprecated_int96_timestamps=True)
+
+    deliver(engine, config, [tmp_path / "old.parquet"], last=FIRST)
+
+    (record,) = Storage.of(config.storage).deliveries().values()
+    assert record.kept > 0.9 * record.read
+
+
+def test_a_parquet_text_that_is_not_utf_8_is_named_where_it_stops_an_engine(sail, config, tiny_country, tmp_path):
+    table = pq.read_table(files_of(tiny_country, "whimbrel")[0])
+    cells = pa.chunked_array([pa.array([b"\xff"] * len(table), pa.binary()).view(pa.string())])
+    file = tmp_path / "texts.parquet"
+    pq.write_table(table.set_column(2, "cell_id", cells), file)
+
+    refused(sail, config, [file], InputError, f"{file} cannot be read to its end")
 
 
 def test_a_file_that_is_no_gzip_is_named(engine, config, tmp_path):

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from jobs.ingest import delivery
 from jobs.storage import Storage
 from tests.installations import (
     FIRST,
@@ -117,6 +118,59 @@ def test_a_copy_of_a_delivery_under_other_names_is_recognised(sail, everywhere, 
     deliver(sail, config, [tmp_path], layout="world_bank", last=FIRST + timedelta(CUT - 1))
 
     assert fingerprint(storage) == before
+
+
+def test_a_file_named_by_a_subscribers_number_is_kept_under_a_masked_name(
+    sail, tiny_country, tmp_path, monkeypatch, capsys
+):
+    number = "230571234567"
+    file = tmp_path / f"user_{number}.csv"
+    file.write_text(f"{number},{FIRST:%d/%m/%Y} 10:00:00,SYN-00000-1\n{number},never,SYN-00000-1\n")
+    config = installation(tmp_path / "root", cells=tiny_country.folder / "cells.csv")
+    monkeypatch.setattr(delivery, "quarantined", explained(delivery.quarantined))
+
+    deliver(sail, config, [file], layout="world_bank", last=FIRST)
+
+    storage = Storage.of(config.storage)
+    (record,) = storage.deliveries().values()
+    assert record.files == ("user_#######.csv",)
+    assert [row[1] for row in quarantine(storage)] == ["user_#######.csv"]
+    assert not [path for path, content in fingerprint(storage).items() if number.encode() in content]
+    plan = capsys.readouterr().out
+    assert "user_#######.csv" in plan
+    assert number not in plan.replace(str(file).strip("/"), ""), "it may stand where the file is, and nowhere else"
+
+
+def explained(stage):
+    """The stage, which tells its plan before it is run."""
+
+    def explaining(events, **parameters):
+        rows = stage(events, **parameters)
+        rows.explain(extended=True)
+        return rows
+
+    return explaining
+
+
+def test_what_is_said_does_not_tell_whether_a_row_was_set_aside(sail, tiny_country, tmp_path):
+    lines = [f"2305712345{n},{FIRST:%d/%m/%Y} 10:00:00,SYN-00000-1\n" for n in (10, 11)]
+    said = {}
+    for name, text in {"all kept": lines, "one set aside": [*lines, "x\n"]}.items():
+        root = tmp_path / name
+        config = installation(root, cells=tiny_country.folder / "cells.csv")
+        (root / "events.csv").write_text("".join(text))
+        deliver(
+            sail,
+            config,
+            [root / "events.csv"],
+            layout="world_bank",
+            last=FIRST,
+            progress=said.setdefault(name, []).append,
+        )
+        (record,) = Storage.of(config.storage).deliveries().values()
+        assert bool(record.quarantined) == (name == "one set aside")
+
+    assert said["all kept"] == said["one set aside"]
 
 
 def fingerprint(storage):

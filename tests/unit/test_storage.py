@@ -8,7 +8,7 @@ import pytest
 
 from jobs.config import StorageConfig
 from jobs.storage import DayState, DeliveryRecord, Storage, digest, write_json
-from schemas.errors import InputError
+from schemas.errors import ConfigError, InputError
 from schemas.subscriber_days import SUBSCRIBER_DAY_PARTS, SUBSCRIBER_DAYS
 
 DAY, NEXT = date(2026, 3, 2), date(2026, 3, 3)
@@ -132,6 +132,20 @@ def test_a_small_file_is_whole_or_old_when_the_disk_fails(tmp_path, monkeypatch)
 
     assert path.read_text() == '{\n "version": "old"\n}'
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("mode", [0o755, 0o750, 0o701])
+def test_a_confidential_root_that_others_may_enter_is_refused_and_left_as_it_is(tmp_path, mode):
+    config = StorageConfig(confidential=tmp_path / "inside", release=tmp_path / "outside")
+    config.confidential.mkdir()
+    config.confidential.chmod(mode)
+
+    with pytest.raises(ConfigError, match=rf"its mode is {mode:o}\. Expected: mode 700\. Remedy: run `chmod 700"):
+        Storage.of(config)
+    assert config.confidential.stat().st_mode & 0o777 == mode
+
+    config.confidential.chmod(0o700)
+    assert Storage.of(config).confidential == config.confidential
 
 
 def test_the_confidential_root_is_its_owners_alone(storage):

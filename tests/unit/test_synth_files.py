@@ -198,6 +198,7 @@ def test_the_folder_is_marked_as_synthetic(made):
         DAYS,
         "2026-03-02",
     )
+    assert mark["files"] == {name: sha256 for name, sha256 in digests(made.folder).items() if name in made.files}
 
 
 def test_the_map_shows_coast_roads_and_towns(made):
