@@ -63,10 +63,10 @@ def measured(job: Callable[Concatenate[Stopwatch, P], R], *args: P.args, **kwarg
     there.close()
     root = int(process.pid or 0)
     session_peak = _peak_bytes(here, root)
-    begun, session_cpu = time.perf_counter(), _cpu_s(root)
+    begun, session_cpu = time.perf_counter(), cpu_s(root)
     here.send(None)
     peak = max(session_peak, _peak_bytes(here, root))
-    wall, cpu = time.perf_counter() - begun, _cpu_s(root)
+    wall, cpu = time.perf_counter() - begun, cpu_s(root)
     here.send(None)
     result: R = here.recv()
     process.join()
@@ -86,7 +86,7 @@ def _peak_bytes(job: Connection, root: int) -> int:
     return peak
 
 
-def _cpu_s(root: int) -> float:
+def cpu_s(root: int) -> float:
     """CPU time of the living, and of the dead whom somebody of the tree has waited for."""
     return sum(int(ticks) for process in _tree(root) for ticks in process[_CPU]) / _TICKS_A_S
 

@@ -9,6 +9,7 @@ It shares our cell table, zones and bounds, and no query. Of the forms tried, ea
 - trips are counted once by finest pair before the levels are summed.
 """
 
+from datetime import date
 from pathlib import Path
 from typing import Final
 
@@ -16,18 +17,19 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from jobs.ingest.cells import ZoneRegister, cell_days, read_cells
+from jobs.ingest.cells import ZoneRegister, cell_stretches, days_of_change, read_cells
 from jobs.ingest.events import Window
 from jobs.ingest.pseudonyms import load_key
 from jobs.pipeline import days_of
 from jobs.releases import Desk, zone_rows
 from jobs.storage import write_json
 from privacy.bounding import LevelBound
-from privacy.release import Plan
-from schemas.cells import CELL_DAYS
+from privacy.od_trips import OdTripsPlan
+from schemas.cells import CELL_STRETCHES
 from tests.benchmarks.meter import Stopwatch
 from tests.benchmarks.ours import LATE, Outcome, Work
 
+_EPOCH: Final = date(1970, 1, 1)
 _UTC_OFFSET_S: Final = 4 * 3600  # of the synthetic country, all year
 _SUBSCRIBER: Final = """
     ('0x' || sha256(
@@ -66,7 +68,8 @@ _PLACED: Final = """(
                epoch_us(event_at) // 1000000 + {offset} AS local_s, local_s // 86400 AS local_day
         FROM read_parquet({files}, filename = {with_file})
     ) AS events
-    LEFT JOIN cell_days USING (cell_id, local_day)
+    LEFT JOIN cell_stretches
+        ON events.cell_id = cell_stretches.cell_id AND ({stretch}) = cell_stretches.stretch
 )"""
 _TOTALS: Final = """
 COPY (
@@ -79,19 +82,20 @@ COPY (
         SELECT subscriber, unnest(path[:-2]) AS before, unnest(path[2:]) AS after FROM paths
     ), moves AS (
         SELECT subscriber, before & 4294967295 AS origin, after & 4294967295 AS destination,
-               (after >> 32) - (before >> 32) AS gap_s
+               (after >> 32) - (before >> 32) AS gap_s, (after >> 32) // 86400 AS day
         FROM pairs
         WHERE origin <> destination AND gap_s <= {max_gap_s} AND after >> 32 >= {arrivals_from_s}
     ), trips AS (
-        SELECT subscriber, {keys}, count(*) AS n
+        SELECT subscriber, {keys}, least(count(*), {max_repeats_a_day}) AS n
         FROM (
-            SELECT subscriber, gap_s, {pairs}, sin(radians(d.latitude - o.latitude) / 2) ** 2 + cos(radians(o.latitude))
+            SELECT subscriber, day, origin, destination, gap_s, {pairs},
+                   sin(radians(d.latitude - o.latitude) / 2) ** 2 + cos(radians(o.latitude))
                    * cos(radians(d.latitude)) * sin(radians(d.longitude - o.longitude) / 2) ** 2 AS h,
                    2 * 6371.0088 * asin(sqrt(least(h, 1.0))) AS km
             FROM moves JOIN zones o ON origin = o.cell_index JOIN zones d ON destination = d.cell_index
         )
         WHERE km <= {min_speed_distance_km} OR km * 1000 <= {max_speed_m_s} * gap_s
-        GROUP BY ALL
+        GROUP BY subscriber, day, origin, destination, {keys}
     ), {norms}, weights AS (
         SELECT subscriber, least(1024, {weights}) AS weight FROM {joined}
     )
@@ -120,20 +124,33 @@ def _database(desk: Desk, work: Work) -> duckdb.DuckDBPyConnection:
     cells = read_cells(desk.config.cells.path)
     register = ZoneRegister(()).extended(cell.h3(6) for cell in cells)
     write_json(desk.storage.zones, register.zones)
-    days = cell_days(cells, register, resolution=6, first=work.first - LATE, last=work.last)
-    columns = dict(zip(CELL_DAYS.names, zip(*days, strict=True), strict=True))
+    starts = (work.first - LATE, *days_of_change(cells, work.first - LATE, work.last))
+    rows = cell_stretches(cells, register, resolution=6, starts=starts)
+    columns = dict(zip(CELL_STRETCHES.names, zip(*rows, strict=True), strict=True))
     database.register("cells_in", pa.table({name: pa.array(column) for name, column in columns.items()}))
-    database.execute("CREATE TABLE cell_days AS SELECT *, true AS known FROM cells_in")
+    database.execute("CREATE TABLE cell_stretches AS SELECT *, true AS known FROM cells_in")
     key = load_key(desk.config.pseudonyms).ljust(64, b"\0")
     for name, pad in {"inner_block": 0x36, "outer_block": 0x5C}.items():
         database.execute(f"SET VARIABLE {name} = $1::BLOB", [bytes(byte ^ pad for byte in key)])
     return database
 
 
+def _stretch(work: Work) -> str:
+    """SQL for the number of days of change that lie behind a local day."""
+    changes = days_of_change(read_cells(work.country / "cells.csv"), work.first - LATE, work.last)
+    return " + ".join(["0", *(f"(local_day >= {(day - _EPOCH).days})::BIGINT" for day in changes)])
+
+
 def _ingest(database: duckdb.DuckDBPyConnection, root: Path, work: Work) -> dict[str, int]:
     """Write subscriber days and quarantine; return what became of the rows."""
     first, last = Window(work.first - LATE, work.last).day_numbers
-    parameters = {"first": first, "last": last, "offset": _UTC_OFFSET_S, "files": list(map(str, work.files))}
+    parameters = {
+        "first": first,
+        "last": last,
+        "offset": _UTC_OFFSET_S,
+        "files": list(map(str, work.files)),
+        "stretch": _stretch(work),
+    }
     placed = {with_file: _PLACED.format(**parameters, with_file=with_file) for with_file in (False, True)}
     quarantine = root / "quarantine.parquet"
     database.execute(_DAYS.format(subscriber=_SUBSCRIBER, placed=placed[False], folder=root / "days"))
@@ -143,7 +160,7 @@ def _ingest(database: duckdb.DuckDBPyConnection, root: Path, work: Work) -> dict
     return {"kept": kept, **dict(reasons)}
 
 
-def _totals(database: duckdb.DuckDBPyConnection, root: Path, desk: Desk, plan: Plan) -> Path:
+def _totals(database: duckdb.DuckDBPyConnection, root: Path, desk: Desk, plan: OdTripsPlan) -> Path:
     """Write the exact totals of a plan."""
     database.register("zones", zone_rows(ZoneRegister.load(desk.storage.zones), plan.zones))
     mobility, days, file = desk.policy.mobility, days_of(plan.period, desk.policy.mobility), root / plan.key.slug
@@ -152,6 +169,7 @@ def _totals(database: duckdb.DuckDBPyConnection, root: Path, desk: Desk, plan: P
             first=days[0],
             files=[f"{root}/days/day={day}/*.parquet" for day in days],
             max_events_a_day=mobility.max_events_a_day,
+            max_repeats_a_day=mobility.max_repeats_a_day,
             max_gap_s=int(mobility.max_gap_h * 3600),
             arrivals_from_s=(plan.period.first_day - days[0]).days * 86_400,
             min_speed_distance_km=mobility.min_speed_distance_km,
@@ -163,7 +181,7 @@ def _totals(database: duckdb.DuckDBPyConnection, root: Path, desk: Desk, plan: P
     return file
 
 
-def _by_level(plan: Plan) -> dict[str, str]:
+def _by_level(plan: OdTripsPlan) -> dict[str, str]:
     """Return the pieces of the query that have one term a level."""
     keys = [bound.key for bound in plan.bounds]
     sizes = [len(level.zones) for level in plan.zones.levels]
