@@ -8,6 +8,7 @@ from tempfile import TemporaryDirectory
 import pyarrow.parquet as pq
 from hypothesis import example, given
 from hypothesis import strategies as st
+from pyspark.sql import functions as F
 
 from jobs.ingest.cells import ZoneRegister
 from jobs.mobility.trips import paths, trips_between_visits
@@ -63,7 +64,10 @@ def trips_of(session, days, mobility):
             arrivals_from_s=(WEEK.first_day - looked_at[0]).days * DAY_S,
             mobility=mobility,
         )
-        return sorted(tuple(row) for row in found.select("subscriber", "origin_zone_2", "destination_zone_2").collect())
+        ends = found.select(
+            "subscriber", "origin_zone_2", "destination_zone_2", F.expr("arrival_s div 86400")
+        ).collect()
+        return sorted((who, *pair, looked_at[0] + timedelta(day)) for who, *pair, day in ends)
 
 
 def naive(days, mobility):
@@ -123,8 +127,16 @@ def test_a_trip_is_what_its_definition_says(engine):
         together |= {(10 * number + who, day): points for (who, day), points in days.items()}
         expected += [(10 * number + who, *ends) for who, *ends in found]
 
-    assert trips_of(engine, together, MOBILITY) == sorted(expected)
-    assert naive(together, MOBILITY) == sorted(expected)
+    assert [ends for *ends, _ in trips_of(engine, together, MOBILITY)] == sorted(map(list, expected))
+    assert [ends for *ends, _ in naive(together, MOBILITY)] == sorted(map(list, expected))
+
+
+def test_a_phone_between_two_towers_counts_once_each_way_and_day(engine):
+    to_and_fro = {(1, day): [(n, (A, B)[n % 2]) for n in range(20)] for day in (MONDAY, TUESDAY)}
+    there_and_back = {(1, day): [(n, (A, B)[n % 2]) for n in range(3)] for day in (MONDAY, TUESDAY)}
+
+    assert len(naive(to_and_fro, MOBILITY)) > len(naive(there_and_back, MOBILITY))
+    assert totals_of_days(engine, to_and_fro, PLAN) == totals_of_days(engine, there_and_back, PLAN)
 
 
 @through_the_engine(15)
@@ -135,9 +147,10 @@ def test_weights_are_those_of_exact_arithmetic(engines, days):
     sizes = [len(level.zones) for level in PLAN.zones.levels]
     to_level = PLAN.zones.base_to_level
     by_subscriber = {}
-    for who, origin, destination in naive(days, MOBILITY):
+    counted = trips.counted(naive(days, MOBILITY), MOBILITY.max_repeats_a_day)
+    for (who, origin, destination, _), times in counted.items():
         keys = [int(zone[origin]) * n + int(zone[destination]) for zone, n in zip(to_level, sizes, strict=True)]
-        by_subscriber.setdefault(who, []).append((keys, 1))
+        by_subscriber.setdefault(who, []).append((keys, times))
 
     assert found == bounding.totals(by_subscriber, [bound.squared for bound in PLAN.bounds])
 
