@@ -10,6 +10,8 @@ from hypothesis import HealthCheck, settings
 from jobs.config import EngineConfig
 from jobs.session import open_session
 from jobs.synth import Dirt, synthesise
+from tests import postgres
+from tests.ledgers import Clock, Place
 
 ENGINES = {
     "sail": EngineConfig(
@@ -26,6 +28,11 @@ ENGINES = {
 
 MODE = "SPARK_CONNECT_MODE_ENABLED"
 """How PySpark knows which kind of column to make: a Connect session (Sail) sets it for the whole process."""
+
+LEDGERS = ("sqlite", "postgresql") if postgres.is_expected() else ("sqlite",)
+"""Where the ledger is tested."""
+
+collect_ignore = [] if postgres.is_expected() else ["unit/test_ledger_postgresql.py"]
 
 settings.register_profile(
     "whimbrel",
@@ -105,3 +112,49 @@ def tiny_country(tmp_path_factory):
         layouts=("whimbrel", "world_bank"),
         dirt=Dirt(late=0.01),  # more than by default, so that every file brings rows of the day before
     )
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Say what a bare machine leaves out; with CI=true the same tests fail instead."""
+    if not postgres.is_expected():
+        terminalreporter.write_line("PostgreSQL is not installed: the ledger was tested on SQLite alone.")
+
+
+@pytest.fixture(scope="session")
+def postgres_server():
+    """A PostgreSQL server on loopback, stopped at the end."""
+    with postgres.serve() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def ledger_places(request, tmp_path_factory):
+    """`ledger_places("sqlite")`: an empty ledger of its own on a database, for Whimbrel's own role there."""
+
+    def new(database):
+        if database == "sqlite":
+            url = f"sqlite:///{tmp_path_factory.mktemp('ledger')}/ledger.db"
+            return Place(url, owner_url=url)
+        server = request.getfixturevalue("postgres_server")
+        name = server.new_ledger()
+        return Place(server.url(name), owner_url=server.url(name, role=postgres.OWNER))
+
+    return new
+
+
+@pytest.fixture(params=LEDGERS)
+def place(request, ledger_places):
+    """An empty ledger on each database in turn."""
+    return ledger_places(request.param)
+
+
+@pytest.fixture
+def clock():
+    """A clock that the test sets."""
+    return Clock()
+
+
+@pytest.fixture
+def ledger(place, clock):
+    """The ledger at `place`, by that clock."""
+    return place.open(clock=clock)

@@ -21,15 +21,18 @@ from jobs.config import (
 )
 from jobs.ingest.cells import ZoneRegister
 from jobs.ingest.delivery import ingest
-from jobs.pipeline import days_of, od_trips
-from jobs.releases import Desk, zone_rows
+from jobs.pipeline import contribution_histogram, days_of, od_trips
+from jobs.releases import Desk, withheld_indexes, zone_rows
 from jobs.storage import Storage
+from privacy.contribution_histogram import ContributionHistogramPlan
 from privacy.hierarchy import ZoneTree
 from privacy.ledger import ReleaseKey
+from privacy.od_trips import OdTripsPlan
+from privacy.places import NO_GUARD
 from privacy.policy import Policy
-from privacy.release import Plan
-from privacy.unit import Period
+from privacy.unit import Period, PeriodKind
 from schemas.subscriber_days import NOT_AVAILABLE, QUARANTINE, SECOND_SHIFT, SUBSCRIBER_DAY_PARTS, SUBSCRIBER_DAYS
+from tests.approvals import with_keys
 
 KEY = "ab" * 32
 FIRST, LAST = date(2026, 3, 2), date(2026, 3, 9)
@@ -63,6 +66,7 @@ def installation(root, *, cells, policy=None):
         pseudonyms=PseudonymConfig(key_file=key),
         cells=CellsConfig(path=cells),
         sources=SOURCES,
+        approval=with_keys(root),
         policy=policy,
     )
 
@@ -151,20 +155,38 @@ def files_of(country, layout):
     return sorted(path for path in (country.folder / layout).iterdir())
 
 
-def plan_over(cells, *, period=WEEK, policy=None):
+def plan_over(cells, *, period=WEEK, policy=None, guard=NO_GUARD):
     """The plan of a period's trips over a domain of H3 cells, under the shipped policy unless told."""
     policy = policy or Policy.load()
     product = policy.product("od_trips", period.kind)
-    return Plan(
+    return OdTripsPlan(
         key=ReleaseKey("od_trips", str(period)),
         period=period,
         product=product,
         policy_sha256=policy.sha256,
-        zones=ZoneTree(tuple(sorted(cells)), tuple(level.resolution for level in product.levels)),
+        zones=ZoneTree(tuple(sorted(cells)), tuple(level.resolution for level in product.levels), guard),
         country="Numenia",
         definition="Trips.",
         definition_parameters={},
         synthetic=True,
+    )
+
+
+def histogram_over(cells, *, month="2026-03", policy=None):
+    """The plan of a month's contribution histogram over a domain of H3 cells, under the shipped policy unless told."""
+    policy, period = policy or Policy.load(), Period.parse(month)
+    weekly = policy.product("od_trips", PeriodKind.WEEK)
+    return ContributionHistogramPlan(
+        key=ReleaseKey("contribution_histogram", month),
+        period=period,
+        product=policy.product("contribution_histogram", period.kind),
+        policy_sha256=policy.sha256,
+        zones=ZoneTree(tuple(sorted(cells)), tuple(level.resolution for level in weekly.levels)),
+        country="Numenia",
+        definition="Subscribers.",
+        definition_parameters={},
+        synthetic=True,
+        measured=weekly,
     )
 
 
@@ -180,12 +202,14 @@ def totals_of_days(session, days, plan, *, mobility=None):
         days_file, zones_file = Path(folder) / "days.parquet", Path(folder) / "zones.parquet"
         pq.write_table(days_table(read), days_file)
         pq.write_table(zone_rows(ZoneRegister(plan.zones.base_cells), plan.zones), zones_file)
-        totals = od_trips(
+        aggregate = contribution_histogram if isinstance(plan, ContributionHistogramPlan) else od_trips
+        totals = aggregate(
             session.read.schema(SUBSCRIBER_DAYS.schema).parquet(str(days_file)),
             session.read.parquet(str(zones_file)),
             plan,
             mobility=mobility,
             partitions=2,
+            unseen=withheld_indexes(ZoneRegister(plan.zones.base_cells), plan.zones),
         )
         return {row["key"]: row["total"] for row in totals.collect()}
 

@@ -11,11 +11,11 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from privacy.mechanisms import discrete_gaussian, epsilon, sigma_for
+from privacy.mechanisms import discrete_gaussian, discrete_laplace, epsilon, sigma_for
 from schemas.errors import PrivacyError
 
 FALSE_ALARM = 1e-7
-"""Of one comparison; the suite makes fewer than ten, so that of a run is below 1e-6."""
+"""Of one comparison; the suite makes some twenty, so that of a run is about 2e-6."""
 
 DRAWS = 100_000
 LIMIT = math.sqrt(math.log(2 / FALSE_ALARM) / (2 * DRAWS))
@@ -120,6 +120,27 @@ def test_epsilon_lies_between_the_gaussians_own_and_the_textbook_bound(micro_rho
     assert epsilon(micro_rho, delta) <= textbook
 
 
+@pytest.mark.audit
+@pytest.mark.parametrize("scale", [0.7, 7.0, 700.0])
+def test_laplace_noise_is_the_discrete_laplace_of_its_scale(scale):
+    """No product is released with it: it is what other designs draw when they are compared with ours."""
+    values = np.full(DRAWS, 10**12, dtype=np.int64)
+    noisy, b = discrete_laplace(values, l1_sensitivity=1, epsilon=1 / scale)
+    noise = noisy - values
+
+    assert b == pytest.approx(scale, rel=1e-9)
+    assert laplace_distance(noise, b) < LIMIT
+    assert laplace_distance(np.rint(noise * 0.6), b) > LIMIT
+    assert abs(np.corrcoef(noise[:-1], noise[1:])[0, 1]) < 6 / math.sqrt(DRAWS)
+
+
+def laplace_distance(noise, scale):
+    """Largest difference to the distribution function with P(noise >= n) = q^n / (1 + q) for n > 0."""
+    q, support = math.exp(-1 / scale), np.arange(-math.ceil(40 * scale), math.ceil(40 * scale) + 1)
+    cdf = np.where(support >= 0, 1 - q ** (np.abs(support) + 1.0) / (1 + q), q ** np.abs(support) / (1 + q))
+    return np.abs(np.searchsorted(np.sort(noise), support, side="right") / len(noise) - cdf).max()
+
+
 def test_vectors_longer_than_a_chunk_keep_their_order(monkeypatch):
     monkeypatch.setattr("privacy.mechanisms._CHUNK", 7)
     values = np.arange(0, 100_000, 1_000, dtype=np.int64)
@@ -129,6 +150,17 @@ def test_vectors_longer_than_a_chunk_keep_their_order(monkeypatch):
     assert sigma == pytest.approx(1)
     assert np.abs(noisy - values).max() < 20
     assert noisy.dtype == np.int64
+
+
+def test_chunks_drawn_side_by_side_share_no_noise(monkeypatch):
+    """At a scale of 2e15, two of 40,000 independent draws are equal with probability below 1e-6."""
+    monkeypatch.setattr("privacy.mechanisms._CHUNK", 1_000)
+
+    noise, sigma = discrete_gaussian(np.zeros(40_000, np.int64), l2_sensitivity=2**51, micro_rho=500_000)
+    chunks = noise.reshape(40, 1_000) / sigma
+
+    assert len(np.unique(noise)) == len(noise)
+    assert np.abs(np.corrcoef(chunks) - np.eye(40)).max() < 6 / math.sqrt(1_000)  # 780 pairs: 2e-6
 
 
 def test_an_empty_vector_stays_empty():

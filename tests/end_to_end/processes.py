@@ -5,7 +5,7 @@ with one line: how the process ended and which steps it passed. With `spared`, t
 whose name is not among those; without it, never.
 
 `ingest root cells folder first last`: ingest a delivery.
-`release root cells`: release a week and publish its bundle; with `workers`, in several processes at once.
+`release root cells`: release a week, approve it and publish its bundle; with `workers`, in several processes at once.
 """
 
 import json
@@ -26,6 +26,7 @@ from jobs.session import open_session
 from jobs.storage import Storage
 from privacy import mechanisms
 from privacy.ledger import Ledger
+from tests.approvals import approve
 from tests.installations import WEEK, deliver, installation
 
 TABLE_FILES = "subscriber_day*/v=*/**/*"
@@ -59,7 +60,7 @@ class Steps:
         self.after(Path, "replace", lambda _, target: f"rename to {_named(Path(target))}")
         self.after(Storage, "write_days", lambda _, _table, contract, _version: f"table {contract.name}")
         self.after(mechanisms, "discrete_gaussian", self._draw)
-        for verb in ("reserve", "seal", "publish"):
+        for verb in ("reserve", "seal", "approve", "publish"):
             self.after(Ledger, verb, lambda *_, verb=verb: verb)
 
     def watch_for_first_file(self, folder):
@@ -104,6 +105,7 @@ def release(steps, root, cells):
     plan = desk.plan("od_trips", WEEK, 1)
     steps.watch()
     desk.release(plan, lambda: open_session(config.engine), steps)
+    approve(config, plan.key)
     desk.publish(plan.key)
 
 

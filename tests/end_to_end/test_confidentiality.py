@@ -11,6 +11,7 @@ import pytest
 from jobs.releases import Desk
 from jobs.storage import Storage
 from schemas.subscriber_days import QUARANTINE, SUBSCRIBER_DAY_PARTS
+from tests.approvals import publish
 from tests.installations import FIRST, KEY, WEEK, deliver, files_of, installation, release_week, rows_of
 
 SECRETS = [
@@ -28,7 +29,7 @@ def installed(request, engines, tiny_country, tmp_path_factory):
         files = files_of(tiny_country, "world_bank")[:7]
         deliver(session, config, files, layout="world_bank", last=FIRST + timedelta(6))
         release_week(session, config)
-        Desk.of(config).publish(Desk.of(config).plan("od_trips", WEEK, 1).key)
+        publish(config, Desk.of(config).plan("od_trips", WEEK, 1).key)
     return config
 
 

@@ -176,11 +176,13 @@ def test_a_release_killed_at_each_step_in_turn_is_one_draw_one_charge_and_the_sa
     once = bundle_digests(desk)
     assert [run["ended"] for run in processes(*command)] == [0]
 
-    assert {"reserve", "draw 1", "draw 3", "flush vault", "seal", "publish"} <= set(steps)
+    assert {"reserve", "draw 1", "draw 3", "flush vault", "seal", "approve", "publish"} <= set(steps)
+    assert {"rename to artefact.pending", "rename to artefact"} <= set(steps)
+    assert {file.name for file in desk.vault._root.iterdir()} == desk.vault.kept() == desk.ledger.artefacts()
     assert {"flush bundle", "rename to od_trips_2026-W10_r1", "rename to od_trips_2026-W10_r1.zip"} <= set(steps)
     assert bundle_digests(desk) == once
     assert_nothing_is_seen_twice_or_by_half(desk)
-    assert [entry.kind for entry in desk.ledger.entries()] == ["RESERVE", "SEAL", "PUBLISH"]
+    assert [entry.kind for entry in desk.ledger.entries()] == ["RESERVE", "SEAL", "APPROVE", "PUBLISH"]
     assert not (desk.storage.confidential / "exact").exists() or not any(desk.storage.exact("").iterdir())
 
 
@@ -190,6 +192,6 @@ def test_two_processes_at_once_give_one_draw_one_charge_and_one_bundle(processes
 
     assert [run["ended"] for run in processes("release", root, cells, workers=2)] == [0, 0]
 
-    assert [entry.kind for entry in desk.ledger.entries()] == ["RESERVE", "SEAL", "PUBLISH"]
+    assert [entry.kind for entry in desk.ledger.entries()] == ["RESERVE", "SEAL", "APPROVE", "PUBLISH"]
     assert len(list(desk.vault._root.iterdir())) == 1
     assert_nothing_is_seen_twice_or_by_half(desk)

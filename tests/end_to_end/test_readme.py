@@ -29,6 +29,7 @@ def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("readme")
     done = whimbrel(["demo", "--out", "out/demo", "--subscribers", "4000"], folder)
     assert done.returncode == 0, done.stderr
+    assert "by a DPO and a publisher of the demo's own" in done.stdout
     return folder
 
 

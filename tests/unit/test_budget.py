@@ -1,14 +1,24 @@
 """Two years of the policy fit their pools, to the last micro-rho; a policy that does not fit is refused."""
 
+import io
+import json
 from dataclasses import replace
+from datetime import date
+from functools import cache
 
+import h3
 import pytest
+from rich.console import Console
 
-from privacy.budget import five_week_ceiling, plan, simulate
-from privacy.policy import Policy, PoolPolicy
+from jobs.budget_calendar import calendar_json, calendar_view
+from jobs.releases import Desk
+from privacy.budget import five_week_ceiling, months_to_show, plan, simulate, tightest
+from privacy.policy import SHIPPED, Policy, PoolPolicy
 from privacy.unit import PeriodKind, PrivacyMonth
 from schemas.errors import BudgetExceededError
+from tests.installations import installation, plan_over
 
+CELLS = h3.grid_disk(h3.latlng_to_cell(-14.06, 66.13, 6), 1)
 JANUARY = PrivacyMonth(2026, 1)
 
 
@@ -111,3 +121,94 @@ def test_the_simulation_charges_what_each_release_will_charge():
     )
 
     assert {c.product: c.micro_rho for c in plan(policy, JANUARY)[0].charges}["home_visits"] == by_hand
+
+
+def test_an_event_of_a_day_charges_the_calendar_what_the_ledger_books_when_it_is_opened():
+    policy, onset = Policy.load(), date(2026, 5, 12)
+    calendar = plan(policy, *months_to_show(policy, JANUARY, 12, [onset]), [onset])
+    booked = {charge.privacy_month: charge.micro_rho for charge in policy.events[0].charges(onset)}
+
+    assert {str(m.month): m.pools[1].charged_micro_rho for m in calendar if m.pools[1].charged_micro_rho} == booked
+    assert booked["2026-04"] == 38 * 6_500  # the baseline: every release
+
+
+def test_a_second_event_over_the_same_months_is_refused_and_one_long_after_is_not():
+    policy, may = Policy.load(), date(2026, 5, 12)
+
+    with pytest.raises(BudgetExceededError, match="emergency of 2026-11") as refusal:
+        plan(policy, JANUARY, 24, [may, date(2026, 12, 1)])
+    assert "second event" in refusal.value.remedy
+    assert plan(policy, JANUARY, 24, [may, date(2027, 3, 1)])
+
+
+@pytest.mark.parametrize("month", range(1, 13))
+def test_no_event_charges_a_month_more_than_the_worst_that_the_plan_shows(month):
+    policy, onset = Policy.load(), date(2026, month, 28)
+    worst = {m.month: m.pools[1].charged_micro_rho for m in simulated_once()}
+
+    for shown in simulate(policy, JANUARY, 24, [onset]):
+        assert shown.pools[1].charged_micro_rho <= worst[shown.month]
+
+
+@cache
+def simulated_once():
+    return simulate(Policy.load(), JANUARY, 24)
+
+
+def test_a_calendar_shows_every_month_that_an_event_charges():
+    policy = Policy.load()
+
+    assert months_to_show(policy, JANUARY, 3, []) == (JANUARY, 3)
+    assert months_to_show(policy, PrivacyMonth(2026, 5), 1, [date(2026, 5, 12)]) == (PrivacyMonth(2026, 4), 8)
+
+
+def test_the_tightest_month_is_the_one_with_least_left_by_pool():
+    calendar = simulate(Policy.load(), JANUARY, 12, [date(2026, 5, 12)])
+
+    assert tightest(calendar) == {"routine": JANUARY, "emergency": PrivacyMonth(2026, 4)}
+    assert tightest(calendar[1:]) == {"routine": PrivacyMonth(2026, 4), "emergency": PrivacyMonth(2026, 4)}
+
+
+def test_the_calendar_fits_eighty_columns_and_marks_the_tightest_months():
+    calendar = simulated_once()
+    console = Console(width=80, record=True, file=io.StringIO())
+    console.print(calendar_view(calendar, [("routine", 250_000, 1e-6, 3.54)], None))
+    lines = console.export_text().splitlines()
+
+    assert all(f"{month.month}" in " ".join(lines) for month in calendar)
+    assert sum(line.count("◄") for line in lines) == 2 + 1  # one a pool, and the legend
+    assert not [line for line in lines if "…" in line]
+
+
+def test_the_calendar_as_json_says_the_same():
+    onset = date(2026, 5, 12)
+    calendar = simulate(Policy.load(), JANUARY, 12, [onset])
+    told = json.loads(json.dumps(calendar_json(calendar, [("routine", 250_000, 1e-6, 3.54)], [onset])))
+
+    assert told["events"] == ["2026-05-12"]
+    assert told["tightest"] == {"routine": "2026-01", "emergency": "2026-04"}
+    assert [month["month"] for month in told["months"]] == [str(month.month) for month in calendar]
+    assert told["months"][3]["pools"][1] == {
+        "pool": "emergency",
+        "charged_micro_rho": 247_000,
+        "cap_micro_rho": 250_000,
+        "left_micro_rho": 3_000,
+    }
+    assert sum(p["micro_rho"] for p in told["months"][0]["products"]) == 243_750
+
+
+def test_nothing_is_released_under_a_policy_whose_pools_do_not_add_up(tiny_country, tmp_path):
+    shipped = SHIPPED.read_text()
+    greedy = tmp_path / "policy.toml"
+    greedy.write_text(shipped.replace("micro_rho = 10_000", "micro_rho = 20_000"))  # residents, not even built
+    assert greedy.read_text() != shipped
+    config = installation(tmp_path / "operator", cells=tiny_country.folder / "cells.csv", policy=greedy)
+    desk = Desk.of(config)
+
+    with pytest.raises(BudgetExceededError, match=r"routine of 2026-04"):
+        desk.release(plan_over(CELLS), refuse_to_open)
+    assert desk.ledger.entries() == ()
+
+
+def refuse_to_open():
+    raise AssertionError("an engine was asked for")

@@ -5,6 +5,7 @@ import hashlib
 import io
 import json
 import os
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -17,7 +18,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from jobs.publish.bundle import bundle_files, publish, published_heads, write_bundle
+from jobs.publish.bundle import bundle_files, names_of, publish, published_heads, write_bundle
 from jobs.publish.sums import check_sums
 from jobs.publish.tables import DECIMALS, csv_bytes, published_table
 from jobs.publish.zones import outline_of, positions_in
@@ -25,20 +26,22 @@ from privacy.canonical import canonical_json
 from privacy.release import _DOOR
 from schemas.errors import BundleError, ContractError, PrivacyError
 from schemas.published import OD_TRIPS
+from tests.approvals import clearance_for
 from tests.unit.test_bundle_example import example_release
 
+CLEARANCE = clearance_for(example_release())
 SLUG = "od_trips_2026-W10_r1"
 ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
 def files():
-    return bundle_files(example_release())
+    return bundle_files(example_release(), CLEARANCE)
 
 
 @pytest.fixture(scope="module")
 def bundle(tmp_path_factory):
-    return publish(example_release(), tmp_path_factory.mktemp("release"))
+    return publish(example_release(), CLEARANCE, tmp_path_factory.mktemp("release"))
 
 
 def signed_area(ring):
@@ -48,41 +51,44 @@ def signed_area(ring):
 def test_a_bundle_explains_itself(bundle):
     names = {path.name for path in bundle.folder.iterdir()}
     tables = {"od_trips.csv", "od_trips.parquet", "zones.geojson"}
-    assert names == tables | {"README.md", "SHA256SUMS", "card.json", "datapackage.json", "map.png"}
+    words = {"README.md", "approval.json", "card.json", "datapackage.json", "map.png"}
+    assert names == tables | words | {"SHA256SUMS", "signature"}
     assert bundle.folder.name == SLUG
 
 
 def test_the_same_release_gives_the_same_bytes_in_another_process(files):
     code = (
         "import hashlib; from jobs.publish.bundle import bundle_files;"
+        "from tests.approvals import clearance_for;"
         "from tests.unit.test_bundle_example import example_release;"
-        "print(hashlib.sha256(bundle_files(example_release())['SHA256SUMS']).hexdigest())"
+        "release = example_release(); files = bundle_files(release, clearance_for(release));"
+        "print(hashlib.sha256(files['SHA256SUMS'] + files['signature']).hexdigest())"
     )
     environment = os.environ | {"PYTHONHASHSEED": "4711", "PYTHONPATH": str(ROOT), "TZ": "Pacific/Fiji"}
     run = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
-    assert run.stdout.strip() == hashlib.sha256(files["SHA256SUMS"]).hexdigest()
+    assert run.stdout.strip() == hashlib.sha256(files["SHA256SUMS"] + files["signature"]).hexdigest()
 
 
 def test_a_standing_bundle_is_returned_untouched(tmp_path):
-    first = publish(example_release(), tmp_path)
+    first = publish(example_release(), CLEARANCE, tmp_path)
     before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
-    assert publish(example_release(), tmp_path) == first
+    assert publish(example_release(), CLEARANCE, tmp_path) == first
     assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")} == before
 
 
 def test_another_release_under_the_same_name_is_refused_and_the_first_stays(tmp_path):
-    folder = write_bundle(example_release(), tmp_path)
+    folder = write_bundle(example_release(), CLEARANCE, tmp_path)
     before = (folder / "SHA256SUMS").read_bytes()
     with pytest.raises(BundleError, match="Another bundle already stands"):
-        write_bundle(example_release(seed=12), tmp_path)
+        write_bundle(example_release(seed=12), clearance_for(example_release(seed=12)), tmp_path)
     assert (folder / "SHA256SUMS").read_bytes() == before
 
 
 def test_a_damaged_standing_bundle_is_not_taken_for_published(tmp_path):
-    folder = write_bundle(example_release(), tmp_path)
+    folder = write_bundle(example_release(), CLEARANCE, tmp_path)
     (folder / "od_trips.csv").write_bytes(b"")
     with pytest.raises(BundleError, match=r"od_trips\.csv was altered"):
-        write_bundle(example_release(), tmp_path)
+        write_bundle(example_release(), CLEARANCE, tmp_path)
 
 
 def test_a_failure_while_writing_leaves_nothing_behind(tmp_path, monkeypatch):
@@ -94,15 +100,15 @@ def test_a_failure_while_writing_leaves_nothing_behind(tmp_path, monkeypatch):
 
     monkeypatch.setattr("os.fsync", full_disk)
     with pytest.raises(OSError, match="No space"):
-        write_bundle(example_release(), tmp_path)
+        write_bundle(example_release(), CLEARANCE, tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_crash_between_folder_and_zip_is_mended_by_the_next_call(tmp_path):
-    bundle = publish(example_release(), tmp_path)
+    bundle = publish(example_release(), CLEARANCE, tmp_path)
     content = bundle.archive.read_bytes()
     bundle.archive.unlink()
-    assert publish(example_release(), tmp_path).archive.read_bytes() == content
+    assert publish(example_release(), CLEARANCE, tmp_path).archive.read_bytes() == content
 
 
 def test_the_zip_holds_the_folder(bundle):
@@ -114,7 +120,7 @@ def test_the_zip_holds_the_folder(bundle):
 def test_sha256sum_accepts_the_sums(bundle):
     command = ["sha256sum", "--strict", "-c", "SHA256SUMS"]
     run = subprocess.run(command, cwd=bundle.folder, capture_output=True, check=True)
-    assert len(run.stdout.splitlines()) == 7
+    assert len(run.stdout.splitlines()) == 8
 
 
 def test_the_digest_of_a_bundle_is_that_of_its_sums(bundle):
@@ -154,7 +160,7 @@ def test_a_table_outside_its_contract_is_not_published(tmp_path):
     good = example_release()
     bad = dataclasses.replace(good, door=_DOOR, table=good.table.drop_columns("quality"))
     with pytest.raises(ContractError, match="od_trips has the columns"):
-        write_bundle(bad, tmp_path)
+        write_bundle(bad, CLEARANCE, tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -212,7 +218,30 @@ def test_the_readme_says_what_absence_means_and_what_it_cost(files):
 
 
 def test_the_heads_of_published_bundles_can_be_collected(bundle):
-    assert list(published_heads(bundle.folder.parent)) == [example_release().seal.ledger_head]
+    heads = {example_release().seal.ledger_head, CLEARANCE.approval.ledger_head}
+    assert published_heads(bundle.folder.parent) == heads
+
+
+@pytest.mark.parametrize("left", ["folder", "archive"])
+def test_of_folder_and_zip_either_tells_the_heads(bundle, tmp_path, left):
+    if left == "folder":
+        shutil.copytree(bundle.folder, tmp_path / SLUG)
+    else:
+        shutil.copy(bundle.archive, tmp_path)
+    with zipfile.ZipFile(tmp_path / "something_else.zip", "w") as other:
+        other.writestr("notes/notes.txt", "no bundle")
+    (tmp_path / ".unfinished.zip").write_bytes(b"half of a z")
+    assert published_heads(tmp_path) == published_heads(bundle.folder.parent)
+
+
+def test_a_zip_that_may_have_been_a_bundle_is_not_passed_over(bundle, tmp_path):
+    (tmp_path / f"{SLUG}.zip").write_bytes(bundle.archive.read_bytes()[:-30])
+    with pytest.raises(BundleError, match=rf"{SLUG}\.zip among the published bundles: .*Remedy: restore it"):
+        published_heads(tmp_path)
+
+
+def test_the_files_of_a_bundle_are_those_that_its_product_consists_of(files):
+    assert files.keys() == names_of("od_trips")
 
 
 def test_every_listed_file_is_checked_by_name(files):
@@ -223,7 +252,7 @@ def test_every_listed_file_is_checked_by_name(files):
 @pytest.mark.parametrize("thing", [example_release().table, {"table": 1}, None], ids=["table", "dict", "none"])
 def test_only_a_release_is_published(thing, tmp_path):
     with pytest.raises(PrivacyError, match="was handed to publication"):
-        publish(thing, tmp_path)
+        publish(thing, CLEARANCE, tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -232,16 +261,17 @@ def test_the_type_checker_refuses_everything_but_a_release(tmp_path):
     snippet.write_text(
         "from pathlib import Path\n"
         "from pyspark.sql import DataFrame\n"
+        "from jobs.publish.approvals import Clearance\n"
         "from jobs.publish.bundle import Bundle, publish\n"
         "from privacy.bounding import Bounded\n"
         "from privacy.release import Release\n"
-        "def good(release: Release) -> Bundle: return publish(release, Path())\n"
-        "def exact(totals: Bounded) -> Bundle: return publish(totals, Path())\n"
-        "def spark(table: DataFrame) -> Bundle: return publish(table, Path())\n"
-        "def other(table: dict[str, object]) -> Bundle: return publish(table, Path())\n"
+        "def good(release: Release, c: Clearance) -> Bundle: return publish(release, c, Path())\n"
+        "def exact(totals: Bounded, c: Clearance) -> Bundle: return publish(totals, c, Path())\n"
+        "def spark(table: DataFrame, c: Clearance) -> Bundle: return publish(table, c, Path())\n"
+        "def other(table: dict[str, object], c: Clearance) -> Bundle: return publish(table, c, Path())\n"
     )
     command = [sys.executable, "-m", "mypy", "--follow-imports=silent", str(snippet)]
     run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     refused = [line.split(":")[1] for line in run.stdout.splitlines() if "[arg-type]" in line]
-    assert refused == ["7", "8", "9"], run.stdout
+    assert refused == ["8", "9", "10"], run.stdout
     assert "Found 3 errors" in run.stdout

@@ -1,6 +1,7 @@
 """A plausible release, through the door but with seeded noise, for the tests of what is published."""
 
 import functools
+import secrets
 import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,8 +15,9 @@ from privacy import mechanisms
 from privacy.bounding import Bounded
 from privacy.hierarchy import ZoneTree
 from privacy.ledger import Ledger, ReleaseKey
+from privacy.od_trips import OdTripsPlan
 from privacy.policy import Policy
-from privacy.release import Plan, release
+from privacy.release import release
 from privacy.unit import Period
 from privacy.vault import Vault
 
@@ -48,7 +50,7 @@ def exact_flows(cells, *, trips=60_000, seed=7):
 def plan_for(cells):
     policy = Policy.load()
     product = policy.product("od_trips", PERIOD.kind)
-    return Plan(
+    return OdTripsPlan(
         key=ReleaseKey("od_trips", str(PERIOD)),
         period=PERIOD,
         product=product,
@@ -76,7 +78,11 @@ def example_release(*, seed=11, radius=10):
         sigma = mechanisms.sigma_for(l2_sensitivity=l2_sensitivity, micro_rho=micro_rho)
         return values + np.rint(random.normal(0, sigma, len(values))).astype(np.int64), sigma
 
-    with tempfile.TemporaryDirectory() as root, patch.object(mechanisms, "discrete_gaussian", seeded):
+    with (
+        tempfile.TemporaryDirectory() as root,
+        patch.object(mechanisms, "discrete_gaussian", seeded),
+        patch.object(secrets, "token_hex", lambda n: "00" * n),  # the ledger's nonce, hence its head
+    ):
         ledger = Ledger.open(f"sqlite:///{root}/ledger.db", clock=lambda: HEAD_AT)
         vault = Vault(Path(root) / "vault")
         doors = {"ledger": ledger, "vault": vault, "policy": Policy.load()}

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 import rich.console
 
-from jobs.publish.comparison import common_part_of_commuters, compare_with_truth
+from jobs.publish.comparison import compare_with_truth
 from privacy.release import _DOOR
 from schemas.errors import PrivacyError
 from schemas.published import OD_TRIPS
@@ -53,12 +53,6 @@ def test_a_release_equal_to_the_truth_has_no_error():
     assert (found.false_pairs, found.coverage, found.total_ratio) == (0, 1, 1)
     assert level(found, 6).share == pytest.approx(0.9)
     assert found.remainder_share == pytest.approx(0.1)
-
-
-def test_the_common_part_of_commuters_is_counted_as_in_the_paper():
-    assert common_part_of_commuters([5, 0, 3], [2, 4, 3]) == pytest.approx(2 * (2 + 0 + 3) / (8 + 9))
-    assert common_part_of_commuters([-5], [5]) == 0
-    assert common_part_of_commuters([1, 2], [1, 2]) == 1
 
 
 def test_a_residual_completes_its_pair_at_its_own_level_only():

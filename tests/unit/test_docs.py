@@ -17,6 +17,7 @@ from pydantic import BaseModel
 import schemas
 from jobs.cli import app
 from jobs.config import (
+    ApprovalConfig,
     CellsConfig,
     Config,
     CountryConfig,
@@ -44,6 +45,7 @@ METHOD: Final = ROOT / "docs" / "methods" / "od_trips.md"
 
 SECTIONS: Final = (
     CountryConfig, StorageConfig, EngineConfig, PseudonymConfig, CellsConfig, IngestConfig, SourceConfig,
+    ApprovalConfig,
 )  # fmt: skip
 
 _NAMED_TEST = re.compile(r"(tests/[\w/]+\.py)::(\w+)")
@@ -89,10 +91,68 @@ def test_the_dictionary_is_written_where_it_is_asked_for(tmp_path):
 
 
 @pytest.mark.parametrize("proof", PROOFS, ids=lambda path: path.stem)
-def test_a_proof_has_its_parts_and_names_the_tests_that_pin_it(proof):
-    text = proof.read_text(encoding="utf-8")
-    assert [part for part in ("**Claim", "**Preconditions", "**Argument", "**Pinned by**") if part not in text] == []
-    assert _NAMED_TEST.search(text.split("**Pinned by**")[1])
+def test_a_proof_has_its_parts_and_names_the_tests_that_pin_each_claim(proof):
+    assert faults_of_proof(proof.read_text(encoding="utf-8")) == []
+
+
+SOUND_PROOF = """# Title
+**Claim.**
+1. One thing.
+2. Another.
+
+**Preconditions.** None.
+**Argument.** Plain.
+**Pinned by**
+
+- `tests/unit/test_a.py::test_one` (1)
+- `tests/unit/test_a.py::test_both` (1, 2)
+
+**Sources.** None.
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "fault"),
+    [
+        ("", "", None),
+        ("**Preconditions.** None.\n", "", "no Preconditions"),
+        ("**Argument.** Plain.\n", "", "no Argument"),
+        ("**Pinned by**", "**Tests**", "a claim without tests"),
+        ("- `tests/unit/test_a.py::test_one` (1)\n- `tests/unit/test_a.py::test_both` (1, 2)\n", "", "names no test"),
+        (" (1, 2)", " (1)", "nothing pins claim 2"),
+        (" (1, 2)", " (1, 2, 3)", "claim 3 is pinned and not made"),
+        ("**Sources.**", "**Claim.** A third.\n**Sources.**", "a claim without tests"),
+    ],
+)
+def test_a_proof_that_lacks_a_part_or_a_test_is_noticed(old, new, fault):
+    assert faults_of_proof(SOUND_PROOF.replace(old, new) if old else SOUND_PROOF) == ([fault] if fault else [])
+
+
+def test_a_test_that_vanished_is_noticed(tmp_path):
+    (tmp_path / "test_a.py").write_text("def test_one():\n    pass\n", encoding="utf-8")
+    assert functions_in(tmp_path / "test_a.py") == {"test_one"}
+    assert functions_in(tmp_path / "test_gone.py") == set()
+
+
+def faults_of_proof(text: str) -> list[str]:
+    """What a proof lacks: a part, tests for a claim, or for one of the numbers in it."""
+    missing = [f"no {part}" for part in ("Claim", "Preconditions", "Argument") if f"**{part}" not in text]
+    return missing + [fault for claim in text.split("**Claim.**")[1:] for fault in _faults_of_claim(claim)]
+
+
+def _faults_of_claim(text: str) -> list[str]:
+    claim, _, rest = text.partition("\n\n")
+    _, named, pinned = rest.partition("**Pinned by**")
+    if not named:
+        return ["a claim without tests"]
+    listed = pinned.split("\n**")[0]
+    if not _NAMED_TEST.search(listed):
+        return ["names no test"]
+    made = set(re.findall(r"(?:^|\n)(\d+)\. |\((\d)\) ", claim))
+    numbers = {number for pair in made for number in pair if number}
+    held = {number for numbers in re.findall(r"` \(([\d, ]+)\)", listed) for number in numbers.split(", ")}
+    unpinned = [f"nothing pins claim {number}" for number in sorted(numbers - held)]
+    return unpinned + [f"claim {number} is pinned and not made" for number in sorted(held - numbers)]
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.stem)
@@ -177,6 +237,15 @@ def test_the_proof_states_what_the_policy_charges_to_a_month_of_five_weeks():
     built = sum(charges[product.product, product.kind] for product in policy.products if product.releases)
     assert f"would charge {sum(charges.values()):,} of" in text
     assert f"of which {built:,} by products that are built" in text
+
+
+@pytest.mark.parametrize(
+    "limit",
+    ["A person with several SIMs", "Households", "Several months", "The operator", "Timing", "selected by a cut"],
+)
+def test_the_limitations_tell_what_no_proof_covers(limit):
+    text = (ROOT / "docs" / "limitations.md").read_text(encoding="utf-8")
+    assert re.search(rf"^- \*\*[^*]*{limit}[^*]*\*\* \w", text, re.MULTILINE)
 
 
 def test_the_limitations_name_every_product_that_is_not_built():

@@ -37,11 +37,11 @@ def test_the_weekly_od_splits_its_loss_and_bounds_over_three_levels():
 
     assert weekly.micro_rho == 23_000
     assert [(level.resolution, level.micro_rho, level.c2) for level in weekly.levels] == [
-        (4, 1_150, 4.0),
+        (4, 2_300, 4.0),
         (5, 3_450, 2.0),
-        (6, 18_400, 0.75),
+        (6, 17_250, 0.75),
     ]
-    assert (weekly.expand_sigma, weekly.publish_sigma) == (2.0, 4.0)
+    assert (weekly.expand_sigma, weekly.publish_sigma) == (3.0, 2.0)
 
 
 def test_the_digest_is_that_of_the_files_bytes(load):
@@ -52,7 +52,7 @@ def test_the_digest_is_that_of_the_files_bytes(load):
 def test_a_product_that_is_not_built_keeps_its_share():
     policy = Policy.load()
 
-    assert {p.product for p in policy.products if p.releases} == {"od_trips"}
+    assert {p.product for p in policy.products if p.releases} == {"od_trips", "contribution_histogram"}
     assert policy.caps == {"routine": 250_000, "emergency": 250_000}
 
 
@@ -97,7 +97,7 @@ def test_an_unknown_product_is_refused_with_a_list_of_those_that_exist():
 @pytest.mark.parametrize(
     ("old", "new", "complaint"),
     [
-        ("micro_rho = 18_400", "micro_rho = 18_401", "add up to 23001"),
+        ("micro_rho = 17_250", "micro_rho = 17_251", "add up to 23001"),
         ("c2 = 0.75", "c2 = 0.0", "greater than 0"),
         ("c2 = 0.75", "c2 = nan", "c2"),
         ("c2 = 0.75", "c2 = inf", "finite"),
@@ -114,6 +114,11 @@ def test_an_unknown_product_is_refused_with_a_list_of_those_that_exist():
         ("{ months_back = [0, 1], factor = 2 }", "{ months_back = [0, 1], factor = 3 }", "factor"),
         ("{ resolution = 5, micro_rho = 3_450, c2 = 2.0 }", "{ resolution = 4, micro_rho = 3_450, c2 = 2.0 }",
          "coarse to fine"),
+        ("grid = [0.25, 0.5,", "grid = [0.5, 0.5,", "multiples of 1/8 that rise"),
+        ("grid = [0.25, 0.5,", "grid = [0.25, 0.3,", "multiples of 1/8 that rise"),
+        ("grid = [0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0]\n", "", "needs a grid"),
+        ("fresh_days = 30", "fresh_days = -1", "fresh_days"),
+        ("[sensitivity]\n", "[sensitivity]\nother = 1\n", "other"),
         ("version = 1\n", "version = 2\n", "version"),
         ("version = 1\n", 'version = 1\nsha256 = "forged"\n', "sha256"),
     ],
@@ -135,7 +140,7 @@ def test_a_product_declared_twice_is_refused(load):
 
 def test_levels_without_cuts_are_refused(load):
     with pytest.raises(ConfigError, match="expand_sigma"):
-        load(SHIPPED_TEXT.replace("publish_sigma = 4.0\n", ""))
+        load(SHIPPED_TEXT.replace("publish_sigma = 2.0\n", ""))
 
 
 def test_a_missing_policy_is_refused(tmp_path):

@@ -1,6 +1,7 @@
 """The door: what comes out was charged, drawn once and sealed; nothing else comes out."""
 
 import dataclasses
+import shutil
 from unittest.mock import patch
 
 import h3
@@ -8,15 +9,16 @@ import numpy as np
 import pytest
 
 from privacy import mechanisms
-from privacy import release as door
 from privacy.bounding import Bounded, LevelBound
 from privacy.ledger import Ledger, ReleaseKey
 from privacy.measurements import Measurements
 from privacy.policy import Policy, PoolPolicy
 from privacy.release import Release, release, sealed_release
+from privacy.unit import Period
 from privacy.vault import Vault
 from schemas.errors import (
     BudgetExceededError,
+    LedgerError,
     PrivacyError,
     SealLostError,
     SpecificationChangedError,
@@ -107,6 +109,72 @@ def test_there_is_nothing_to_look_at_before_the_seal(doors):
     assert look(doors) is None
 
 
+class KilledError(BaseException):
+    """Stands for the end of a process: nothing that handles errors sees it."""
+
+
+def killed_at(doors, owner, step):
+    """Release in a process that ends where it would take a step."""
+    with patch.object(owner, step, side_effect=KilledError), pytest.raises(KilledError):
+        release(PLAN, exact=exact, **doors)
+
+
+def names(doors):
+    return sorted(file.name for file in doors["vault"]._root.iterdir())
+
+
+def test_what_was_drawn_and_not_sealed_is_swept_and_drawn_anew(doors):
+    killed_at(doors, Ledger, "seal")
+    (first,) = names(doors)
+
+    def swept():
+        doors["vault"].sweep(doors["ledger"].artefacts())
+        return exact()
+
+    made = release(PLAN, exact=swept, **doors)
+
+    assert first.endswith(".pending")
+    assert names(doors) == [made.seal.artefact_sha256] != [first.removesuffix(".pending")]
+
+
+@pytest.mark.parametrize("opens", ["release", "sealed_release"])
+def test_what_was_sealed_and_not_yet_kept_survives_a_sweep_and_is_opened(doors, opens):
+    killed_at(doors, Vault, "get")
+    sealed = doors["ledger"].sealed(PLAN.key).artefact_sha256
+    doors["vault"].sweep(doors["ledger"].artefacts())
+    assert names(doors) == [f"{sealed}.pending"]
+
+    made = release(PLAN, exact=refuse, **doors) if opens == "release" else look(doors)
+
+    assert made.seal.artefact_sha256 == sealed
+    assert names(doors) == [sealed]
+
+
+@pytest.mark.parametrize("forgotten_by", ["another ledger", "a restored ledger"])
+def test_a_ledger_that_does_not_know_what_the_vault_keeps_charges_and_draws_nothing(doors, tmp_path, forgotten_by):
+    if forgotten_by == "a restored ledger":
+        shutil.copy(tmp_path / "ledger.sqlite", tmp_path / "other.sqlite")
+    shown = release(PLAN, exact=exact, **doors)
+    other = doors | {"ledger": Ledger.open(f"sqlite:///{tmp_path}/other.sqlite")}
+
+    for plan in (PLAN, plan_over(CELLS, period=Period.parse("2026-W11"))):
+        with pytest.raises(LedgerError, match=rf"has forgotten a release: .*{shown.seal.artefact_sha256}\. .*Remedy"):
+            release(plan, exact=refuse, **other)
+
+    assert other["ledger"].entries() == ()
+    assert look(doors).table.equals(shown.table)
+
+
+def test_a_ledger_that_has_forgotten_one_release_still_opens_another(doors, tmp_path):
+    first = release(PLAN, exact=exact, **doors)
+    shutil.copy(tmp_path / "ledger.sqlite", tmp_path / "other.sqlite")
+    second = release(plan_over(CELLS, period=Period.parse("2026-W11")), exact=exact, **doors)
+    other = doors | {"ledger": Ledger.open(f"sqlite:///{tmp_path}/other.sqlite")}
+
+    assert look(other).table.equals(first.table)
+    assert second.seal.artefact_sha256 in doors["vault"].kept()
+
+
 def test_a_plan_that_changed_between_charge_and_seal_is_refused(doors):
     with pytest.raises(ZeroDivisionError):
         release(PLAN, exact=lambda: 1 / 0, **doors)
@@ -168,10 +236,25 @@ def test_what_is_sealed_reads_back_as_it_was_written(doors):
     assert read.zones == PLAN.zones
 
 
+def test_what_another_estimator_would_read_otherwise_is_not_read(doors, monkeypatch):
+    data = doors["vault"].get(release(PLAN, exact=exact, **doors).seal.artefact_sha256)
+    monkeypatch.setattr("privacy.measurements._ESTIMATOR", 3)
+
+    with pytest.raises(SealLostError, match=r"estimator 2.*Remedy: use the version"):
+        Measurements.from_bytes(data)
+
+
 @pytest.mark.parametrize("data", [b"", b"no arrow stream", b"\xff" * 64])
 def test_what_no_release_sealed_cannot_be_read(data):
     with pytest.raises(SealLostError, match="Remedy"):
         Measurements.from_bytes(data)
+
+
+def test_a_system_that_tells_no_processors_of_a_process_draws_all_the_same(doors, monkeypatch):
+    monkeypatch.delattr("os.sched_getaffinity")
+    monkeypatch.setattr("os.cpu_count", lambda: None)
+
+    assert release(PLAN, exact=exact, **doors).table.num_rows > 0
 
 
 def test_each_level_is_drawn_once_with_its_own_bound_and_loss(doors):
@@ -182,7 +265,7 @@ def test_each_level_is_drawn_once_with_its_own_bound_and_loss(doors):
         return mechanisms_gaussian(values, l2_sensitivity=l2_sensitivity, micro_rho=micro_rho)
 
     mechanisms_gaussian = mechanisms.discrete_gaussian
-    with patch.object(door.mechanisms, "discrete_gaussian", note):
+    with patch.object(mechanisms, "discrete_gaussian", note):
         release(PLAN, exact=exact, **doors)
 
     levels = PLAN.product.levels

@@ -8,7 +8,11 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-LOCKS = [ROOT / "requirements.lock", ROOT / "requirements-build.lock"]
+LOCKS = [
+    ROOT / "requirements.lock",
+    ROOT / "requirements-build.lock",
+    *sorted((ROOT / "tests/benchmarks/peers").glob("requirements-*.txt")),
+]
 
 
 def requirements(lock: Path) -> list[str]:

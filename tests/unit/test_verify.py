@@ -5,22 +5,30 @@ import json
 import stat
 import warnings
 import zipfile
+from datetime import UTC, date, datetime, timedelta
 
 import pandas as pd
 import pyarrow as pa
 import pytest
 import rich.console
+from hypothesis import given
+from hypothesis import strategies as st
 
 from jobs.publish import archive
-from jobs.publish.bundle import bundle_files
-from jobs.publish.sums import SUMS_NAME, sums_bytes
+from jobs.publish.approvals import require_publisher, signature_bytes, signer_of
+from jobs.publish.bundle import bundle_files, publish
+from jobs.publish.sums import SIGNATURE_NAME, SUMS_NAME, check_sums, sums_bytes
 from jobs.publish.tables import arrow_schema, csv_bytes, parquet_bytes
 from jobs.publish.verify import verify_bundle
-from schemas.errors import BundleError
+from privacy.mechanisms import epsilon
+from privacy.signing import BundleStatement, PublicKey, ReleaseApproval, StandingPlan, sign
+from schemas.errors import BundleError, PrivacyError
 from schemas.published import OD_TRIPS
+from tests.approvals import clearance_for, key_of, trust
 from tests.unit.test_bundle_example import example_release
 
-FILES = bundle_files(example_release(radius=6))
+RELEASE = example_release(radius=6)
+FILES = bundle_files(RELEASE, clearance_for(RELEASE))
 CSV = FILES["od_trips.csv"]
 
 
@@ -32,9 +40,10 @@ def written(folder, files):
 
 
 def signed_again(files):
-    """The bundle of a forger, who can count digests too."""
+    """The bundle of a forger, who can count digests and sign too, with a key of their own."""
     files = {name: content for name, content in files.items() if name != SUMS_NAME}
-    return files | {SUMS_NAME: sums_bytes(files)}
+    files |= {SUMS_NAME: sums_bytes(files)}
+    return files | {SIGNATURE_NAME: signature_bytes("od_trips_2026-W10_r1", files, key_of("forger"))}
 
 
 def with_card(change):
@@ -89,7 +98,8 @@ def test_the_report_lists_every_check_on_one_screen(tmp_path):
     console.print(report)
     text = console.file.getvalue()
     assert all(check in text for check in report.checks)
-    assert len(text.splitlines()) <= 25
+    assert len(text.splitlines()) <= 29
+    assert "which was not compared with a known one" in text
 
 
 @pytest.mark.parametrize("name", sorted(FILES))
@@ -110,7 +120,7 @@ def test_a_missing_file_is_found(name, tmp_path):
         verify_bundle(written(tmp_path / "bundle", {n: c for n, c in FILES.items() if n != name}))
 
 
-@pytest.mark.parametrize("name", sorted(set(FILES) - {SUMS_NAME}))
+@pytest.mark.parametrize("name", sorted(set(FILES) - {SUMS_NAME, SIGNATURE_NAME}))
 def test_a_file_left_out_by_a_forger_is_missed(name, tmp_path):
     files = signed_again({n: c for n, c in FILES.items() if n != name})
     with pytest.raises(BundleError, match=f"{name} is missing"):
@@ -131,7 +141,22 @@ def levels(card):
     return card["privacy"]["levels"]
 
 
+def claims_a_tenth(card, *, sigma=1.0):
+    """A card whose every number of cost is a tenth of what it was, so that they agree with each other."""
+    for part in (card["privacy"], *levels(card), *card["privacy"]["charges"]):
+        part["micro_rho"] //= 10
+    for level in levels(card):
+        level["sigma"] *= sigma
+    for stated in card["privacy"]["epsilon"]:
+        stated["epsilon"] = epsilon(card["privacy"]["micro_rho"], stated["delta"])
+
+
 CONTRADICTIONS = {
+    "notes.txt is no part of": FILES | {"notes.txt": b"x"},
+    "README.md says something else": FILES | {"README.md": FILES["README.md"].replace(b"0.023", b"0.0023")},
+    "else than card.json": with_card(lambda card: card.update(definition="Tourists.")),
+    "sigma at resolution 4": with_card(claims_a_tenth),
+    "a row states less noise": with_card(lambda card: claims_a_tenth(card, sigma=10**0.5)),
     "below the cut": with_rows(with_first(value=1.0, ci_low=-7.847, ci_high=9.847, quality="C")),
     "ci_low does not follow": with_rows(with_first(ci_low=0.0)),
     "ci_high does not follow": with_rows(with_first(ci_high=1e9)),
@@ -165,6 +190,17 @@ CONTRADICTIONS = {
     "finer than its base cells": with_card(lambda card: card["domain"]["resolutions"].append(9)),
     "privacy.micro_rho": with_card(lambda card: card["privacy"].update(micro_rho=10**12)),
     "epsilon is": with_card(lambda card: card["privacy"]["epsilon"][0].update(epsilon=0.1)),
+    "micro-rho where 46000 were charged": with_card(
+        lambda card: card["privacy"]["charges"].append({**card["privacy"]["charges"][0], "pool": "emergency"})
+    ),
+    "no multiple of the cost": with_card(
+        lambda card: card["privacy"]["charges"].append(
+            {"pool": "routine", "privacy_month": "2026-02", "micro_rho": 34_500}
+        )
+    ),
+    "less noise than the card's sigmas leave": with_card(
+        lambda card: [level.update(sigma=4 * level["sigma"]) for level in levels(card)]
+    ),
     "micro-rho were charged": with_card(lambda card: card["privacy"]["charges"][0].update(micro_rho=1)),
     "does not name 2026-03": with_card(lambda card: card.update(unit_of_privacy="a user-day")),
     "base cells": with_card(lambda card: card["domain"].update(zones=1)),
@@ -269,3 +305,168 @@ def test_a_folder_with_a_link_or_a_folder_is_refused(tmp_path):
     (bundle / "README.md").symlink_to(written(tmp_path / "elsewhere", FILES) / "README.md")
     with pytest.raises(BundleError, match=r"README\.md is no plain file"):
         verify_bundle(bundle)
+
+
+def with_approval(signed, **changes):
+    document = json.loads(FILES["approval.json"]) | {"approval": signed.document} | changes
+    files = FILES | {"approval.json": json.dumps(document).encode()}
+    return resigned(files)
+
+
+def resigned(files, *, by="gate", bundle="od_trips_2026-W10_r1"):
+    """Files with sums and a signature to match, by the key of the release gate unless told."""
+    files = {name: content for name, content in files.items() if name not in {SUMS_NAME, SIGNATURE_NAME}}
+    files |= {SUMS_NAME: sums_bytes(files)}
+    return files | {SIGNATURE_NAME: signature_bytes(bundle, files, key_of(by))}
+
+
+def test_a_bundle_is_verified_with_the_publisher_s_key_and_with_the_trusted_keys(tmp_path):
+    bundle = written(tmp_path / "bundle", FILES)
+    report = verify_bundle(bundle, key=key_of("gate").public, trust=trust())
+    assert (report.signed_by, report.approved_by) == ("the key given", "Amina (dpo)")
+    assert verify_bundle(bundle).signed_by == "which was not compared with a known one"
+
+
+@given(data=st.data())
+def test_any_flipped_bit_of_any_file_breaks_the_sums_or_the_signature(data):
+    name = data.draw(st.sampled_from(sorted(FILES)))
+    content = bytearray(FILES[name])
+    content[data.draw(st.integers(0, len(content) - 1))] ^= 1 << data.draw(st.integers(0, 7))
+    files = FILES | {name: bytes(content)}
+    with pytest.raises(BundleError):
+        check_sums(files)
+        require_publisher(signer_of("od_trips_2026-W10_r1", files), [key_of("gate").public])
+
+
+@given(place=st.integers(0, 31), bit=st.integers(0, 7))
+def test_a_publisher_s_key_with_any_bit_flipped_is_another_key(place, bit):
+    raw = bytearray(key_of("gate").public.raw)
+    raw[place] ^= 1 << bit
+    with pytest.raises(BundleError, match="is signed by key"):
+        require_publisher(signer_of("od_trips_2026-W10_r1", FILES), [PublicKey(bytes(raw))])
+
+
+def test_a_forger_s_signature_is_refused_where_the_key_is_known(tmp_path):
+    bundle = written(tmp_path / "bundle", signed_again(FILES))
+    assert verify_bundle(bundle).signer == key_of("forger").public  # one hand made it all, whose is not known
+    with pytest.raises(BundleError, match=f"signed by key {key_of('forger').public.id}"):
+        verify_bundle(bundle, key=key_of("gate").public)
+    with pytest.raises(BundleError, match="not in the list of trusted keys"):
+        verify_bundle(bundle, trust=trust())
+
+
+@pytest.mark.parametrize(
+    ("files", "why"),
+    [
+        (FILES | {"signature": b""}, "no JSON"),
+        (resigned(FILES, bundle="od_trips_2026-W11_r1"), "that of another bundle"),
+        (FILES | {"signature": sign(ReleaseApproval("od_trips", "2026-W10", 1, "ab" * 32), key_of("gate")).to_bytes()},
+         "that of another bundle"),
+        (resigned(FILES | {"map.png": b"x"}) | {"signature": FILES["signature"]}, "that of another bundle"),
+    ],
+    ids=["empty", "name", "kind", "sums"],
+)  # fmt: skip
+def test_a_signature_of_something_else_is_refused(files, why, tmp_path):
+    with pytest.raises(BundleError, match=why):
+        verify_bundle(written(tmp_path / "bundle", files))
+
+
+ARTEFACT = RELEASE.seal.artefact_sha256
+POLICY = RELEASE.card["privacy"]["policy_sha256"]
+MARCH = (date(2026, 3, 1), date(2026, 3, 31))
+
+
+def approval(*, by="Amina", **changes):
+    fields = {"product": "od_trips", "period": "2026-W10", "revision": 1, "artefact_sha256": ARTEFACT}
+    return sign(ReleaseApproval(**fields | changes), key_of(by))
+
+
+def plan(*, by="Amina", policy=POLICY, series=("od_trips/week",), finest=6, days=MARCH):
+    return sign(StandingPlan(policy, series, finest, *days), key_of(by))
+
+
+@pytest.mark.parametrize("signed", [approval(), approval(by="Bao"), plan()], ids=["Amina", "Bao", "plan"])
+def test_a_bundle_under_any_approval_that_covers_it_is_accepted(signed, tmp_path):
+    bundle = written(tmp_path / "bundle", with_approval(signed))
+    assert verify_bundle(bundle, trust=trust()).approval.signed == signed
+
+
+@pytest.mark.parametrize(
+    ("signed", "why"),
+    [
+        (approval(period="2026-W11"), "approves od_trips 2026-W11 r1"),
+        (approval(revision=2), "approves od_trips 2026-W10 r2"),
+        (approval(artefact_sha256="ab" * 32), "another artefact"),
+        (plan(policy="ab" * 32), "another policy"),
+        (plan(series=("od_trips/day",)), "does not name od_trips/week"),
+        (plan(finest=5), "down to resolution 5 only"),
+        (plan(days=(date(2026, 4, 1), date(2026, 4, 2))), "not valid before 2026-04-01"),
+        (plan(days=(date(2026, 3, 1), date(2026, 3, 15))), "expired on 2026-03-15"),
+        (sign(BundleStatement("od_trips_2026-W10_r1", ARTEFACT), key_of("Amina")), "of another kind"),
+    ],
+)
+def test_an_approval_that_does_not_cover_the_bundle_is_refused(signed, why, tmp_path):
+    with pytest.raises(BundleError, match=why):
+        verify_bundle(written(tmp_path / "bundle", with_approval(signed)))
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"recorded_at": "2026-03-15T05:00:00Z"}, "before the release was sealed"),
+        ({"recorded_at": "yesterday"}, "no instant"),
+        ({"recorded_at": "2026-03-16T05:00:00"}, "no time zone"),
+        ({"artefact_sha256": "x"}, "lacks a digest"),
+        ({"schema_version": 2}, "another form"),
+        ({"approval": {}}, "does not consist of"),
+        ({"approval": {**approval().document, "signature": "00" * 64}}, "not that of key"),
+    ],
+    ids=str,
+)
+def test_an_approval_file_that_cannot_be_is_refused(changes, why, tmp_path):
+    with pytest.raises(BundleError, match=why):
+        verify_bundle(written(tmp_path / "bundle", with_approval(approval(), **changes)))
+
+
+@pytest.mark.parametrize("by", ["Esi", "gate", "a stranger"])
+def test_an_approval_by_somebody_who_may_not_is_refused_where_the_keys_are_known(by, tmp_path):
+    bundle = written(tmp_path / "bundle", with_approval(approval(by=by)))
+    assert verify_bundle(bundle).approved_by == "which was not compared with a known one"
+    with pytest.raises(BundleError, match="does not approve this release"):
+        verify_bundle(bundle, trust=trust())
+
+
+@pytest.mark.parametrize("who", ["Amina", "gate"])
+def test_a_bundle_that_left_before_a_key_was_revoked_stays_good_and_a_later_one_is_refused(who, tmp_path):
+    bundle = written(tmp_path / "bundle", FILES)
+    left_at = datetime(2026, 3, 16, 5, tzinfo=UTC)
+    assert verify_bundle(bundle, trust=trust((who, left_at + timedelta(seconds=1))))
+    with pytest.raises(BundleError, match="is revoked from"):
+        verify_bundle(bundle, trust=trust((who, left_at)))
+
+
+def test_a_bundle_signed_by_somebody_who_is_no_publisher_is_refused(tmp_path):
+    bundle = written(tmp_path / "bundle", resigned(FILES, by="Amina"))
+    with pytest.raises(BundleError, match="has the role dpo"):
+        verify_bundle(bundle, trust=trust())
+
+
+def test_a_standing_bundle_signed_by_a_former_key_of_the_gate_is_left_untouched(tmp_path):
+    made = publish(RELEASE, clearance_for(RELEASE, gate="former gate"), tmp_path)
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    assert publish(RELEASE, clearance_for(RELEASE), tmp_path) == made
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+
+
+def test_a_standing_bundle_that_a_stranger_signed_is_not_taken_for_published(tmp_path):
+    folder = publish(RELEASE, clearance_for(RELEASE), tmp_path).folder
+    (folder / "signature").write_bytes(signature_bytes(folder.name, FILES, key_of("forger")))
+    with pytest.raises(BundleError, match="is signed by key"):
+        publish(RELEASE, clearance_for(RELEASE), tmp_path)
+
+
+def test_a_clearance_of_another_artefact_publishes_nothing(tmp_path):
+    other = example_release(seed=12)
+    with pytest.raises(PrivacyError, match="another artefact"):
+        publish(RELEASE, clearance_for(other), tmp_path)
+    assert list(tmp_path.iterdir()) == []
