@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 OUT ?= out/demo
 
-.PHONY: demo test check bench audit lock docs clean
+.PHONY: demo test check bench bench-release bench-peers audit lock docs clean
 .DEFAULT_GOAL := demo
 
 demo: $(READY)  ## synthesise a country, ingest it, release a week, publish a bundle
@@ -27,6 +27,19 @@ audit: $(READY)  ## statistical suites that take longer
 bench: $(READY)  ## speed against DuckDB in the same run; prints a table, writes out/bench/bench.json
 	$(BIN)/python -m tests.benchmarks.main_job
 
+bench-release: $(READY)  ## release designs side by side on the simulator, at equal budgets; writes out/bench/release_designs.json
+	$(BIN)/python -m tests.benchmarks.release_designs
+
+PEERS := tumult pipelinedp
+
+bench-peers: $(READY) $(PEERS:%=build/peers/%/.ready)  ## the same week by Tumult Analytics (needs Java) and PipelineDP, beside ours
+	$(BIN)/python -m tests.benchmarks.release_designs --weekly 23000 --peers build/peers
+
+build/peers/%/.ready: tests/benchmarks/peers/requirements-%.txt
+	@$(PYTHON) -m venv --clear $(@D)
+	@$(@D)/bin/python -m pip --disable-pip-version-check --quiet install --no-deps --require-hashes -r $<
+	@touch $@
+
 docs: $(READY)  ## regenerate what is generated
 	$(BIN)/python -m schemas.dictionary docs/data-dictionary.md
 
@@ -43,6 +56,8 @@ lock:  ## resolve the dependencies anew: hashes, no addresses
 	$(PYTHON) -m venv build/lock && build/lock/bin/python -m pip --quiet install uv
 	echo 'setuptools>=80' | build/lock/bin/uv pip compile - $(LOCK_OPTIONS) -o requirements-build.lock
 	build/lock/bin/uv pip compile pyproject.toml --extra dev $(LOCK_OPTIONS) -o requirements.lock
+	printf 'tmlt.analytics==0.21.0\nsetuptools\n' | build/lock/bin/uv pip compile - $(LOCK_OPTIONS) -o tests/benchmarks/peers/requirements-tumult.txt
+	printf 'pipeline-dp==0.3.1\npyarrow\n' | build/lock/bin/uv pip compile - $(LOCK_OPTIONS) -o tests/benchmarks/peers/requirements-pipelinedp.txt
 
 LOCK_OPTIONS := --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --quiet
 

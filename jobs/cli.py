@@ -9,12 +9,14 @@ from dataclasses import asdict
 from datetime import date
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Final, Literal
+from typing import Annotated, Literal
 
 import typer
 
+from jobs.approval_verbs import approve_app, emergency_app, keys_app
 from jobs.config import Config
-from jobs.console import ERR, OUT, ledger_view, plan_view, release_view, steps
+from jobs.console import ERR, OUT, ledger_view, release_view, steps
+from jobs.options import DEFAULT_CONFIG, ConfigOption, PeriodArgument, ProductArgument, RevisionOption
 from privacy.ledger import PoolMonth, RecordedCharge
 from schemas.errors import ConfigError, WhimbrelError
 
@@ -29,16 +31,13 @@ ledger_app = typer.Typer(invoke_without_command=True, help="Show what was charge
 budget_app = typer.Typer(no_args_is_help=True, help="Look at the budget ahead.")
 app.add_typer(ledger_app, name="ledger")
 app.add_typer(budget_app, name="budget")
+app.add_typer(keys_app, name="keys")
+app.add_typer(approve_app, name="approve")
+app.add_typer(emergency_app, name="emergency")
 
 EngineName = Literal["sail", "spark"]
-ConfigOption = Annotated[Path, typer.Option("--config", "-c", help="The installation's configuration.")]
 EngineOption = Annotated[EngineName | None, typer.Option("--engine", help="Overrides the configured engine.")]
-ProductArgument = Annotated[str, typer.Argument(help="A product of the policy, such as od_trips.")]
-PeriodArgument = Annotated[str, typer.Argument(help="ISO 8601: 2026-03-02, 2026-W10 or 2026-03.")]
-RevisionOption = Annotated[int, typer.Option(min=1, help="Above 1: supersedes the one before, charged again.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
-
-_DEFAULT_CONFIG: Final = Path("whimbrel.toml")
 
 
 def run() -> None:
@@ -116,7 +115,7 @@ def ingest(
     paths: Annotated[list[Path], typer.Argument(help="Event files of one delivery, or folders of them.")],
     days: Annotated[str, typer.Option(help="Days it is for: 2026-03-02, 2026-W10, 2026-03-02/2026-03-15.")],
     source: Annotated[str | None, typer.Option(help="Layout, as named in the configuration.")] = None,
-    config: ConfigOption = _DEFAULT_CONFIG,
+    config: ConfigOption = DEFAULT_CONFIG,
     engine: EngineOption = None,
 ) -> None:
     """Read a delivery into subscriber days; rows that cannot be used go to quarantine with a reason."""
@@ -143,13 +142,28 @@ def ingest(
     OUT.print(f"Delivered: {delivered[0]} to {delivered[-1]}. What was read and set aside stands in confidential/.")
 
 
+@app.command(epilog="Example:  whimbrel exclude")
+def exclude(config: ConfigOption = DEFAULT_CONFIG, engine: EngineOption = None) -> None:
+    """Remove the subscribers on the list of exclusions from all days stored so far; ingest leaves them out itself."""
+    from jobs.ingest.exclusions import exclude_from_stored_days
+    from jobs.session import open_session
+    from jobs.storage import Storage
+
+    configured = _configured(config, engine)
+    with steps() as progress:
+        progress("removing the listed subscribers from stored days")
+        with open_session(configured.engine) as session:
+            exclude_from_stored_days(session, configured, Storage.of(configured.storage))
+    OUT.print("No stored day holds a listed subscriber any more. Sealed releases stay as they are.")
+
+
 @app.command(epilog="Example:  whimbrel release od_trips 2026-W10")
 def release(
     product: ProductArgument,
     period: PeriodArgument,
     revision: RevisionOption = 1,
     rows: Annotated[int, typer.Option(min=1, help="Largest flows to show.")] = 15,
-    config: ConfigOption = _DEFAULT_CONFIG,
+    config: ConfigOption = DEFAULT_CONFIG,
     engine: EngineOption = None,
 ) -> None:
     """Release a period once: charge, draw, seal. Again: the same release, nothing charged, nothing drawn."""
@@ -165,6 +179,40 @@ def release(
     OUT.print(release_view(made, rows))
     if not desk.was_sealed_under(plan, made):
         ERR.print(f"Sealed under other terms than today's. Remedy: --revision {revision + 1}, which is charged again.")
+    if overdue := desk.places.overdue(date.today()):
+        ERR.print(f"Sensitive places due for review: {', '.join(overdue)}. Their rules hold until the list is changed.")
+
+
+@app.command(
+    epilog="Example:  whimbrel evaluate od_trips 2026-W10 --budgets 23000,30000 --config out/demo/whimbrel.toml"
+)
+def evaluate(
+    product: ProductArgument,
+    period: PeriodArgument,
+    budgets: Annotated[str, typer.Option(help="Micro-rho of one release, with commas; default: the policy's.")] = "",
+    out: Annotated[Path, typer.Option(help="Folder for evaluation.json and evaluation.csv.")] = Path("evaluation"),
+    as_json: JsonOption = False,
+    config: ConfigOption = DEFAULT_CONFIG,
+    engine: EngineOption = None,
+) -> None:
+    """Compare release designs on the synthetic country at equal budgets; refuses real data. Nothing is charged."""
+    from jobs.evaluation.report import figures, to_json, view, write
+    from jobs.evaluation.run import evaluate as evaluate_designs
+    from jobs.releases import Desk
+    from jobs.session import open_session
+    from privacy.unit import Period
+
+    configured = _configured(config, engine)
+    desk, asked, prices = Desk.of(configured), Period.parse(period), _whole_numbers(budgets)
+    with steps() as progress:
+        made = evaluate_designs(desk, product, asked, prices, partial(open_session, configured.engine), progress)
+    rows = [figures(one) for one in made]
+    files = write(rows, out)
+    if as_json:
+        OUT.print_json(to_json(rows))
+    else:
+        OUT.print(view(rows, f"{product} {asked}, {configured.country.name}"))
+        OUT.print(*files, sep="\n", soft_wrap=True)
 
 
 @app.command(epilog="Example:  whimbrel publish od_trips 2026-W10")
@@ -172,9 +220,9 @@ def publish(
     product: ProductArgument,
     period: PeriodArgument,
     revision: RevisionOption = 1,
-    config: ConfigOption = _DEFAULT_CONFIG,
+    config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
-    """Write the bundle of a sealed release into the release zone; again: the same bytes."""
+    """Write the bundle of an approved release into the release zone; again: the same bytes."""
     from jobs.releases import Desk
     from privacy.ledger import ReleaseKey
     from privacy.unit import Period
@@ -186,16 +234,27 @@ def publish(
     OUT.print(f"{bundle.folder}\n{bundle.archive}", soft_wrap=True)
 
 
-@app.command(epilog="Example:  whimbrel verify release/od_trips_2026-W10_r1.zip")
-def verify(bundle: Annotated[Path, typer.Argument(help="A bundle's folder or zip.")]) -> None:
-    """Check a bundle against its own sums, card and arithmetic; needs nothing of the operator."""
-    from jobs.publish.verify import verify_bundle
+@app.command(epilog="Example:  whimbrel verify release/od_trips_2026-W10_r1.zip --key keys/gate.pub")
+def verify(
+    bundle: Annotated[Path, typer.Argument(help="A bundle's folder or zip.")],
+    key: Annotated[str | None, typer.Option(help="The publisher's public key, its line or its .pub file.")] = None,
+    trust: Annotated[Path | None, typer.Option(help="The operator's trust.toml, where it was handed out.")] = None,
+) -> None:
+    """Check a bundle against its signature, sums, card and arithmetic; needs nothing of the operator but its keys.
 
-    OUT.print(verify_bundle(bundle))
+    Without --key or --trust, from elsewhere than the bundle, a signature says only that one hand made it all.
+    """
+    from jobs.keys import read_public_key
+    from jobs.publish.verify import verify_bundle
+    from privacy.approval import Trust
+
+    OUT.print(
+        verify_bundle(bundle, key=read_public_key(key) if key else None, trust=Trust.load(trust) if trust else None)
+    )
 
 
 @ledger_app.callback(epilog="Example:  whimbrel ledger --json")
-def ledger(context: typer.Context, config: ConfigOption = _DEFAULT_CONFIG, as_json: JsonOption = False) -> None:
+def ledger(context: typer.Context, config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -> None:
     """Show pools, months and charges; `whimbrel ledger check` verifies the chain."""
     if context.invoked_subcommand:
         return
@@ -210,43 +269,65 @@ def ledger(context: typer.Context, config: ConfigOption = _DEFAULT_CONFIG, as_js
 
 
 @ledger_app.command("check", epilog="Example:  whimbrel ledger check")
-def ledger_check(config: ConfigOption = _DEFAULT_CONFIG) -> None:
-    """Verify that no entry was altered, added or taken away, and that every published bundle is known."""
+def ledger_check(config: ConfigOption = DEFAULT_CONFIG) -> None:
+    """Verify the chain of entries, that every bundle and every kept artefact is known, and the approvals."""
+    from jobs.approvals import check_recorded
     from jobs.publish.bundle import published_heads
     from jobs.releases import Desk
+    from privacy.approval import Trust
 
     desk = Desk.of(_configured(config))
-    entries = desk.ledger.check(known_heads=published_heads(desk.storage.release))
+    heads = published_heads(desk.storage.release)
+    entries = desk.ledger.check(known_heads=heads, artefacts=desk.vault.kept())
     OUT.print(f"The chain of {entries} entries holds. Head {desk.ledger.head()}")
+    if desk.config.approval:
+        signatures = check_recorded(desk.ledger.entries(), Trust.load(desk.config.approval.trust))
+        OUT.print(f"{signatures} signatures hold, and whatever left was approved.")
+    else:
+        OUT.print("Signatures were not checked: the configuration has no [approval].", markup=False)
 
 
-@budget_app.command("plan", epilog="Example:  whimbrel budget plan --first 2026-03 --months 24")
+@ledger_app.command("sql", epilog="Example:  whimbrel ledger sql --role whimbrel")
+def ledger_sql(
+    role: Annotated[str, typer.Option(help="The PostgreSQL role that Whimbrel connects as.")] = "whimbrel",
+) -> None:
+    """Print the SQL that makes the ledger's tables on PostgreSQL and lets a role read them and add to them, no more."""
+    from privacy.ledger import postgresql_script
+
+    typer.echo(postgresql_script(role), nl=False)  # not through rich, which would wrap it
+
+
+@budget_app.command("plan", epilog="Example:  whimbrel budget plan --first 2026-03 --event 2026-05-12")
 def budget_plan(
     policy: Annotated[Path | None, typer.Option(help="A policy file; default: the shipped one.")] = None,
     first: Annotated[str | None, typer.Option(help="First privacy month; default: the present one.")] = None,
     months: Annotated[int, typer.Option(min=1, max=120, help="Months ahead.")] = 24,
+    events: Annotated[list[str] | None, typer.Option("--event", help="Day of an event to simulate; repeat it.")] = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Simulate a policy month by month, look-backs included, and refuse one that would overrun a pool."""
-    from privacy.budget import plan, simulate
+    from jobs.budget_calendar import calendar_json, calendar_view
+    from privacy.budget import months_to_show, refuse_overrun, simulate
     from privacy.policy import Policy
     from privacy.unit import PrivacyMonth
 
     chosen = Policy.load(policy)
-    month = PrivacyMonth.parse(first) if first else PrivacyMonth.of(date.today())
-    OUT.print(plan_view(simulate(chosen, month, months), _epsilons(chosen.caps)))
-    plan(chosen, month, months)
+    onsets = None if events is None else [_day(event) for event in events]
+    asked = PrivacyMonth.parse(first) if first else PrivacyMonth.of(date.today())
+    calendar = simulate(chosen, *months_to_show(chosen, asked, months, onsets or ()), onsets)
+    if as_json:
+        OUT.print_json(json.dumps(calendar_json(calendar, _epsilons(chosen.caps), onsets)))
+    else:
+        OUT.print(calendar_view(calendar, _epsilons(chosen.caps), onsets))
+    refuse_overrun(calendar)
 
 
-def _epsilons(caps: Mapping[str, int]) -> list[tuple[str, float]]:
+def _epsilons(caps: Mapping[str, int]) -> list[tuple[str, int, float, float]]:
     """What each pool, and all together, mean as epsilon at two deltas."""
     from privacy.mechanisms import epsilon
 
     pools = {**caps, "all pools": sum(caps.values())} if len(caps) > 1 else dict(caps)
-    return [
-        (f"{name}, {cap:,} micro-rho a month, delta {delta:g}", epsilon(cap, delta))
-        for name, cap in pools.items()
-        for delta in (1e-6, 1e-9)
-    ]
+    return [(name, cap, delta, epsilon(cap, delta)) for name, cap in pools.items() for delta in (1e-6, 1e-9)]
 
 
 def _pool(pool: PoolMonth) -> dict[str, object]:
@@ -254,7 +335,16 @@ def _pool(pool: PoolMonth) -> dict[str, object]:
 
 
 def _charge(entry: RecordedCharge) -> dict[str, object]:
-    return {**asdict(entry.key), **asdict(entry.charge)}
+    return {**asdict(entry.key), **asdict(entry.charge), "event": entry.event}
+
+
+def _whole_numbers(text: str) -> list[int]:
+    try:
+        return [int(part) for part in text.replace("_", "").split(",") if part.strip()]
+    except ValueError as error:
+        raise ConfigError(
+            f"{text!r} is no list of budgets.", "whole numbers of micro-rho", "write it as 23000,30000"
+        ) from error
 
 
 def _day(text: str) -> date:

@@ -153,9 +153,25 @@ class IngestConfig(_Section):
 
     Args:
         late_days: Days before a delivery's first day for which it may still bring rows; days close after them.
+        exclusions: File with the numbers of subscribers who object, one a line, mode 600.
     """
 
     late_days: Annotated[int, Field(ge=0, le=31)] = 7
+    exclusions: Path | None = None
+
+
+class ApprovalConfig(_Section):
+    """Whose signatures let a release leave, and the key with which the release gate signs bundles.
+
+    Args:
+        trust: The list of trusted keys; reviewed data.
+        publisher_key: Private key of the release gate, mode 600.
+        publisher_passphrase: Environment variable that holds its passphrase, where it has one.
+    """
+
+    trust: Path = Path("trust.toml")
+    publisher_key: Path
+    publisher_passphrase: str | None = None
 
 
 class Config(_Section):
@@ -168,7 +184,9 @@ class Config(_Section):
     cells: CellsConfig
     sources: Annotated[dict[str, SourceConfig], Field(min_length=1)]
     ingest: IngestConfig = IngestConfig()
+    approval: ApprovalConfig | None = None
     policy: Path | None = None
+    places: Path | None = None
 
     @classmethod
     def load(cls, path: Path) -> "Config":
@@ -205,7 +223,18 @@ class Config(_Section):
                 "storage": storage,
                 "pseudonyms": self.pseudonyms.model_copy(update={"key_file": key_file}),
                 "cells": CellsConfig(path=folder / self.cells.path),
+                "ingest": self.ingest.model_copy(
+                    update={"exclusions": self.ingest.exclusions and folder / self.ingest.exclusions}
+                ),
+                "approval": self.approval
+                and self.approval.model_copy(
+                    update={
+                        "trust": folder / self.approval.trust,
+                        "publisher_key": folder / self.approval.publisher_key,
+                    }
+                ),
                 "policy": self.policy and folder / self.policy,
+                "places": self.places and folder / self.places,
             }
         )
 

@@ -1,6 +1,6 @@
 """What the command line shows: progress while it works, tables when it is done."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Final
 
@@ -10,7 +10,7 @@ from rich.console import Console, Group
 from rich.progress import Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from privacy.budget import MonthPlan
+from privacy.clipping import Clipping
 from privacy.ledger import PoolMonth, RecordedCharge
 from privacy.release import Release
 
@@ -51,8 +51,24 @@ def steps() -> Iterator[Steps]:
 
 
 def release_view(release: Release, rows: int) -> Group:
-    """The largest flows of a release with their intervals, and what stands at each level."""
+    """A release on a screen: the largest flows and what stands at each level; or the bins of a histogram."""
+    if release.key.product == "contribution_histogram":
+        return Group(histogram_view(release), _cost(release))
     return Group(flows_view(release, rows), _levels(release), _cost(release))
+
+
+def histogram_view(release: Release) -> Table:
+    """The bins of a contribution histogram, and what follows from them."""
+    note = release.card["clipping"]
+    finding = Clipping.of_note(note).sentence if isinstance(note, Mapping) else "too few trips to tell"
+    table = Table(title=str(release.card["title"]), caption=finding, box=box.SIMPLE, pad_edge=False)
+    for heading in ("trips a day", "subscribers", "from", "to"):
+        table.add_column(heading, justify="right")
+    table.add_column("")
+    for row in release.table.to_pylist():
+        numbers = (f"{row[name]:,.0f}" for name in ("value", "ci_low", "ci_high"))
+        table.add_row(f"{row['trips_a_day']:g}", *numbers, row["part"])
+    return table
 
 
 def flows_view(release: Release, rows: int) -> Table:
@@ -123,34 +139,6 @@ def ledger_view(pools: Sequence[PoolMonth], charges: Sequence[RecordedCharge]) -
     booked.add_column("micro-rho", justify="right")
     for entry in charges:
         charge = entry.charge
-        booked.add_row(str(entry.key), charge.pool, charge.privacy_month, f"{charge.micro_rho:,}")
+        name = str(entry.key) if entry.event is None else f"{entry.key.product} after {entry.event}, all releases"
+        booked.add_row(name, charge.pool, charge.privacy_month, f"{charge.micro_rho:,}")
     return Group(spent, booked)
-
-
-def plan_view(months: Sequence[MonthPlan], epsilons: Sequence[tuple[str, float]]) -> Group:
-    """The budget as a calendar: what the policy charges to each month ahead, look-backs included."""
-    halves = [_months_of_plan(months[start : start + 6]) for start in range(0, len(months), 6)]
-    return Group(*halves, "\n".join(f"{name}: epsilon {epsilon:.2f}" for name, epsilon in epsilons))
-
-
-def _months_of_plan(months: Sequence[MonthPlan]) -> Table:
-    table = Table(box=box.SIMPLE)
-    table.add_column("thousandths of rho", no_wrap=True, min_width=31)
-    for month in months:
-        table.add_column(f"{month.month}\n{month.n_weeks} weeks", justify="right", min_width=7)
-    for charges in zip(*(month.charges for month in months), strict=True):
-        amounts = (_milli(charge.micro_rho) if charge.micro_rho else "·" for charge in charges)
-        table.add_row(f"{charges[0].product} by {charges[0].kind}", *amounts)
-    table.add_section()
-    for pools in zip(*(month.pools for month in months), strict=True):
-        name = f"[bold]{pools[0].pool}[/bold], of {_milli(pools[0].cap_micro_rho)}"
-        table.add_row(name, *(_charged(pool.charged_micro_rho, pool.left_micro_rho) for pool in pools))
-    return table
-
-
-def _charged(charged: int, left: int) -> str:
-    return f"[{'green' if left >= 0 else 'red'}]{_milli(charged)}"
-
-
-def _milli(micro_rho: int) -> str:
-    return f"{micro_rho / 1000:g}"

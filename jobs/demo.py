@@ -4,7 +4,7 @@ import secrets
 import shutil
 from collections.abc import Sequence
 from contextlib import nullcontext
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Final, Literal
 
@@ -14,15 +14,20 @@ import pyarrow.parquet as pq
 from rich.console import Group
 from rich.text import Text
 
+from jobs.approvals import approval_config, kept, plan_for, sign_and_keep
 from jobs.config import Config
 from jobs.console import Steps, flows_view
 from jobs.ingest.delivery import ingest
+from jobs.keys import new_key, trust_block
 from jobs.publish.comparison import compare_with_truth
 from jobs.publish.verify import verify_bundle
 from jobs.releases import Desk
 from jobs.session import open_session
 from jobs.synth import synthesise
+from privacy.approval import Role, Trust, applicant
+from privacy.durable import write_whole
 from privacy.ledger import ReleaseKey
+from privacy.signing import PrivateKey, StandingPlan, Statement, read_private_key
 from privacy.unit import Period
 
 WEEK: Final = "2026-W10"
@@ -37,6 +42,10 @@ key_file = "keys/pseudonym.key"
 
 [cells]
 path = "country/cells.csv"
+
+[approval]
+trust = "trust.toml"
+publisher_key = "keys/publisher.pem"
 
 [sources.whimbrel]
 format = "parquet"
@@ -80,28 +89,51 @@ def run_demo(out: Path, *, subscribers: int, seed: int, engine: Literal["sail", 
             last=week.last_day,
             progress=progress,
         )
-        plan = desk.plan("od_trips", week, 1)
+        plan = desk.od_plan(week)
         release = desk.release(plan, lambda: nullcontext(session), progress)
         progress("comparing with the planted truth")
         bounded = desk.exact_for_evaluation(plan, session)
-    progress("publishing and verifying the bundle")
-    bundle = desk.publish(ReleaseKey("od_trips", WEEK))
+    progress("approving, publishing and verifying the bundle")
+    _approve(desk, plan.key, out / "keys" / "dpo.pem")
+    bundle = desk.publish(plan.key)
     shutil.copytree(bundle.folder, out / "bundle", dirs_exist_ok=True)
-    verify_bundle(out / "bundle")
+    verify_bundle(out / "bundle", trust=Trust.load(out / "trust.toml"))
     truth = true_trips_a_day(out / "country" / "truth" / "trips", week.days)
     compared = compare_with_truth(release, truth, exact=bounded)
     return Group(flows_view(release, 4), compared, *_where_next(out))
 
 
 def _installed(out: Path) -> Config:
-    """Write a configuration and a key where there are none."""
+    """Write a configuration and keys where there are none."""
     key = out / "keys" / "pseudonym.key"
     if not key.exists():
         key.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         key.touch(mode=0o600)
         key.write_text(secrets.token_hex(32))
+    if not (out / "trust.toml").exists():
+        blocks = [trust_block(f"demo {role}", role, _key(out / "keys", role).public) for role in Role]
+        write_whole(out / "trust.toml", "\n".join(["version = 1\n", *blocks]).encode())
     (out / "whimbrel.toml").write_text(_CONFIG)
     return Config.load(out / "whimbrel.toml")
+
+
+def _key(folder: Path, role: str) -> PrivateKey:
+    """A person's key, made where there is none. Never do so with real ones: a key is its owner's alone."""
+    if not (folder / f"{role}.pem").exists():
+        new_key(folder, role)
+    return read_private_key(folder / f"{role}.pem")
+
+
+def _approve(desk: Desk, key: ReleaseKey, signer: Path) -> None:
+    """Sign the first release, and a plan of a year for those after it, as a DPO would."""
+    dpo, now = read_private_key(signer), datetime.now(UTC)
+    trust = Trust.load(approval_config(desk.config).trust)
+    folder, year = desk.storage.approvals, (now.date(), now.date() + timedelta(days=365))
+    statements: list[Statement] = [applicant(key, desk.ledger.entries()).statement]
+    if not any(isinstance(signed.statement, StandingPlan) for signed in kept(folder)):
+        statements.append(plan_for(desk.policy, ["od_trips"], year, None))
+    for statement in statements:
+        sign_and_keep(folder, statement, dpo, trust, now)
 
 
 def true_trips_a_day(folder: Path, days: Sequence[date]) -> pa.Table:
@@ -117,8 +149,10 @@ def _where_next(out: Path) -> list[Text]:
     config = out / "whimbrel.toml"
     lines = {
         "Bundle": f"{out / 'bundle'}  (README.md, map.png)",
+        "Signed": f"by a DPO and a publisher of the demo's own, keys in {out / 'keys'}",
+        "Who": f"whimbrel approve show --config {config}",
         "Again": f"whimbrel release od_trips {WEEK} --config {config}",
         "Cost": f"whimbrel ledger --config {config}",
-        "Check": f"whimbrel verify {out / 'bundle'}",
+        "Check": f"whimbrel verify {out / 'bundle'} --key {out / 'keys' / 'publisher.pub'}",
     }
     return [Text(f"{name:7} {line}", overflow="ignore", no_wrap=True) for name, line in lines.items()]

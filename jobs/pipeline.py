@@ -2,7 +2,8 @@
 
 deliveries ── checked ── subscriber_day_parts ── subscriber_days          confidential
 │
-paths ── trips_between_visits ── bounded_totals             confidential, gone once sealed
+paths ── trips_between_visits ── counted_trips ── bounded_totals             confidential, gone once sealed
+│                                             └── binned_subscribers
 │
 reserve ── measure (noise) ── seal ── estimate         the line
 │
@@ -10,20 +11,30 @@ Release ── bundle ── verify             public
 """
 
 import math
+from collections.abc import Sequence
 from datetime import date, timedelta
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from jobs.mobility.trips import paths, trips_between_visits
-from privacy.bounding import bounded_totals
+from jobs.mobility.trips import counted_trips, paths, trips_between_visits
+from privacy.bounding import LevelBound, bounded_totals
+from privacy.contribution_histogram import ContributionHistogramPlan, binned_subscribers
 from privacy.hierarchy import ZoneTree
+from privacy.od_trips import OdTripsPlan
 from privacy.policy import MobilityPolicy
-from privacy.release import Plan
 from privacy.unit import Period
 
 
-def od_trips(days: DataFrame, zones: DataFrame, plan: Plan, *, mobility: MobilityPolicy, partitions: int) -> DataFrame:
+def od_trips(
+    days: DataFrame,
+    zones: DataFrame,
+    plan: OdTripsPlan,
+    *,
+    mobility: MobilityPolicy,
+    partitions: int,
+    unseen: Sequence[int] = (),
+) -> DataFrame:
     """One row per pair of zones of the finest level: the bounded trips of a period, in 1/1024: `key`, `total`.
 
     Args:
@@ -32,13 +43,58 @@ def od_trips(days: DataFrame, zones: DataFrame, plan: Plan, *, mobility: Mobilit
         plan: What is released: its period, levels and bounds.
         mobility: What a trip is.
         partitions: Of the exchanges by subscriber.
+        unseen: Cell indexes of withheld places, whose points are left out.
+    """
+    keyed = keyed_trips(days, zones, plan, mobility=mobility, partitions=partitions, unseen=unseen)
+    return bounded_totals(keyed, plan.bounds, partitions=partitions)
+
+
+def keyed_trips(
+    days: DataFrame,
+    zones: DataFrame,
+    plan: OdTripsPlan,
+    *,
+    mobility: MobilityPolicy,
+    partitions: int,
+    unseen: Sequence[int] = (),
+) -> DataFrame:
+    """One row per subscriber, pair of cells and day of a period: the pair at each level, and an `amount` of trips.
+
+    Args and definitions are those of `od_trips`.
     """
     looked_at = days_of(plan.period, mobility)
-    walked = paths(days, first_day=looked_at[0], mobility=mobility, partitions=partitions)
+    walked = paths(days, first_day=looked_at[0], mobility=mobility, partitions=partitions, unseen=unseen)
     trips = trips_between_visits(
         walked, zones, arrivals_from_s=(plan.period.first_day - looked_at[0]).days * 86_400, mobility=mobility
     )
-    return bounded_totals(_with_keys(trips, plan), plan.bounds, partitions=partitions)
+    return _counted(trips, plan.zones, plan.bounds, mobility)
+
+
+def contribution_histogram(
+    days: DataFrame,
+    zones: DataFrame,
+    plan: ContributionHistogramPlan,
+    *,
+    mobility: MobilityPolicy,
+    partitions: int,
+    unseen: Sequence[int] = (),
+) -> DataFrame:
+    """One row per bin of subscribers by their trips over a privacy month and what bounds cut off: `key`, `total`.
+
+    Trips and weights are those of the weekly releases of the month: a trip belongs to the week of its arrival.
+
+    Args:
+        days: `subscriber_days` of the days in `days_of(plan.period)`.
+        zones: As for `od_trips`.
+        plan: What is released: its month, its grid, and the bounds that it looks at.
+        mobility: What a trip is.
+        partitions: Of the exchanges by subscriber.
+        unseen: Cell indexes of withheld places, whose points are left out.
+    """
+    walked = paths(days, first_day=plan.period.first_day, mobility=mobility, partitions=partitions, unseen=unseen)
+    trips = trips_between_visits(walked, zones, arrivals_from_s=0, mobility=mobility)
+    keyed = _counted(trips, plan.zones, plan.measured_bounds, mobility)
+    return binned_subscribers(keyed.withColumn("week", F.expr("day div 7")), plan, partitions=partitions)
 
 
 def days_of(period: Period, mobility: MobilityPolicy) -> tuple[date, ...]:
@@ -51,9 +107,10 @@ def days_of(period: Period, mobility: MobilityPolicy) -> tuple[date, ...]:
     return tuple(first + timedelta(n) for n in range((period.last_day - first).days + 1))
 
 
-def _with_keys(trips: DataFrame, plan: Plan) -> DataFrame:
-    keys = [_pair(plan.zones, level).alias(bound.key) for level, bound in enumerate(plan.bounds)]
-    return trips.select("subscriber", *keys, F.lit(1).cast("bigint").alias("amount"))
+def _counted(trips: DataFrame, zones: ZoneTree, bounds: Sequence[LevelBound], mobility: MobilityPolicy) -> DataFrame:
+    keys = [_pair(zones, level).alias(bound.key) for level, bound in enumerate(bounds)]
+    keyed = trips.select("subscriber", "arrival_s", "origin_index", "destination_index", *keys)
+    return counted_trips(keyed, mobility=mobility)
 
 
 def _pair(zones: ZoneTree, level: int) -> Column:

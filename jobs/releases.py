@@ -1,28 +1,38 @@
 """Making a release: the shell around the pipeline and the door."""
 
 import shutil
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
-from dataclasses import asdict, dataclass
-from typing import cast
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
 
 import h3
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
 
+from jobs.approvals import approval_config, clear, kept, opening_statement
 from jobs.config import Config
 from jobs.ingest.cells import ZoneRegister
-from jobs.pipeline import days_of, od_trips
+from jobs.pipeline import contribution_histogram, days_of, keyed_trips, od_trips
+from jobs.plans import Planner
 from jobs.publish.bundle import Bundle, publish, published_heads
 from jobs.storage import Place, Storage
+from privacy.approval import Trust, as_recorded, opening_signers
 from privacy.bounding import Bounded
+from privacy.budget import refuse_overrun, simulate
 from privacy.canonical import canonical_json, sha256_hex
+from privacy.contribution_histogram import ContributionHistogramPlan
 from privacy.hierarchy import ZoneTree
-from privacy.ledger import Ledger, ReleaseKey
-from privacy.policy import MobilityPolicy, Policy
-from privacy.release import Plan, Release, release, sealed_release
+from privacy.ledger import Ledger, Opening, ReleaseKey
+from privacy.od_trips import OdTripsPlan
+from privacy.places import NO_PLACES, SensitivePlaces
+from privacy.plan import Plan
+from privacy.policy import Policy
+from privacy.release import Release, release, sealed_release
+from privacy.sensitivity import SensitivityClass
 from privacy.unit import Period
 from privacy.vault import Vault
 from schemas.errors import PrivacyError
@@ -32,6 +42,8 @@ from schemas.subscriber_days import SUBSCRIBER_DAYS
 Progress = Callable[[str], None]
 Session = Callable[[], AbstractContextManager[SparkSession]]
 """Opens an engine; asked only where something has to be aggregated."""
+
+_CONTRIBUTIONS = pa.schema([(name, pa.int64()) for name in ("subscriber", "key", "trips")])
 
 
 @dataclass(frozen=True)
@@ -67,35 +79,20 @@ class Desk:
         Raises:
             PrivacyError: The policy does not release this product for periods of this kind.
         """
-        entry = self.policy.product(product, period.kind)
-        if not entry.releases:
-            raise PrivacyError(
-                f"{product} by {period.kind} is not released yet.",
-                ", ".join(f"{p.product} by {p.kind}" for p in self.policy.products if p.releases),
-                "choose one of these",
-            )
-        mobility = self.policy.mobility
-        key = ReleaseKey(product, str(period), revision)
-        return Plan(
-            key=key,
-            period=period,
-            product=entry,
-            policy_sha256=self.policy.sha256,
-            zones=ZoneTree(self._domain(key), tuple(level.resolution for level in entry.levels)),
-            country=self.config.country.name,
-            definition=_definition(mobility, self.config.country.base_resolution),
-            definition_parameters={
-                **asdict(mobility),
-                "base_resolution": self.config.country.base_resolution,
-            },
-            synthetic=self.storage.is_synthetic,
-        )
+        return self._planner.plan(ReleaseKey(product, str(period), revision))
 
-    def _domain(self, key: ReleaseKey) -> tuple[str, ...]:
-        """The zones of a release: those of its reservation, so that a tower built since cannot strand it."""
-        zones = ZoneRegister.load(self.storage.zones).zones
-        reserved = self.ledger.reserved(key)
-        return tuple(sorted(zones[: cast(int, reserved["zones"])] if reserved else zones))
+    def od_plan(self, period: Period, revision: int = 1) -> OdTripsPlan:
+        """Say all that decides a release of trips but the data."""
+        return self._planner.od_trips(ReleaseKey("od_trips", str(period), revision))
+
+    @property
+    def _planner(self) -> Planner:
+        return Planner(self.config, self.storage, self.policy, self.ledger, self.vault, self.places)
+
+    @property
+    def places(self) -> SensitivePlaces:
+        """What is done about sensitive places."""
+        return SensitivePlaces.load(self.config.places) if self.config.places else NO_PLACES
 
     def release(self, plan: Plan, session: Session, progress: Progress = lambda _: None) -> Release:
         """Give the release of a plan: as it was sealed, or a new one, charged and sealed.
@@ -115,10 +112,10 @@ class Desk:
 
     def was_sealed_under(self, plan: Plan, made: Release) -> bool:
         """Tell whether a release was sealed under the plan of today: the same policy, zones and definition."""
-        return canonical_json(plan.card) == canonical_json({name: made.card[name] for name in plan.card})
+        return plan.has_the_terms_of(made.card)
 
-    def publish(self, key: ReleaseKey) -> Bundle:
-        """Write the bundle of a sealed release and record it; again: the same bytes, nothing recorded twice.
+    def sealed(self, key: ReleaseKey) -> Release:
+        """Give a sealed release as it was sealed.
 
         Raises:
             PrivacyError: The release is not sealed.
@@ -128,11 +125,43 @@ class Desk:
             raise PrivacyError(
                 f"{key} is not sealed.", "a sealed release", f"run `whimbrel release {key.product} {key.period}` first"
             )
-        bundle = publish(made, self.storage.release)
+        return made
+
+    def open_event(self, opening: Opening, hazard: str) -> None:
+        """Open a pool for an event that two people signed for; again: nothing changes.
+
+        Raises:
+            ApprovalError: A signature is missing, or does not count.
+            BudgetExceededError: The schedule would overrun a pool.
+        """
+        trust = Trust.load(approval_config(self.config).trust)
+        statement = opening_statement(opening, hazard)
+        signed = opening_signers(kept(self.storage.approvals), statement, trust, datetime.now(UTC))
+        self.ledger.open_event(
+            opening,
+            approvals=[as_recorded(one) for one in signed],
+            caps=self.policy.caps,
+            known_heads=published_heads(self.storage.release),
+            artefacts=self.vault.kept(),
+        )
+
+    def publish(self, key: ReleaseKey) -> Bundle:
+        """Write the bundle of an approved release and record it; again: the same bytes, nothing recorded twice.
+
+        Raises:
+            ConfigError: The installation has no keys to approve or to publish with.
+            ApprovalError: No valid approval is there: the message names what is missing and the command.
+            PrivacyError: The release is not sealed, is internal, or a sensitive place delays it.
+        """
+        made = self.sealed(key)
+        _require_may_leave(made, datetime.now(UTC).date())
+        clearance = clear(key, approval_config(self.config), self.storage.approvals, self.ledger, datetime.now(UTC))
+        bundle = publish(made, clearance, self.storage.release)
         self.ledger.publish(key, bundle_sha256=bundle.sha256)
         return bundle
 
     def _new_release(self, plan: Plan, session: Session, progress: Progress) -> Release:
+        refuse_overrun(simulate(self.policy, plan.period.privacy_month))
         places = self.storage.current(SUBSCRIBER_DAYS, days_of(plan.period, self.policy.mobility))
 
         def exact() -> tuple[Bounded, str]:
@@ -140,7 +169,7 @@ class Desk:
             with session() as engine:
                 self._aggregate(plan, places, engine)
             progress("drawing noise and sealing")
-            self.vault.keep_only(self.ledger.artefacts())
+            self.vault.sweep(self.ledger.artefacts())  # alone: nobody else is between drawing and sealing
             return self._bounded(plan), _digest_of(places)
 
         return release(
@@ -152,17 +181,13 @@ class Desk:
             known_heads=published_heads(self.storage.release),
         )
 
-    def exact_for_evaluation(self, plan: Plan, engine: SparkSession) -> pa.Table:
+    def exact_for_evaluation(self, plan: OdTripsPlan, engine: SparkSession) -> pa.Table:
         """Give the bounded totals before noise, mean trips a day: of the synthetic country only.
 
         Raises:
             PrivacyError: The data bear no synthetic mark.
         """
-        if not self.storage.is_synthetic:
-            raise PrivacyError(
-                "Exact totals were asked for.", "data of the synthetic country", "evaluate on `whimbrel synth` instead"
-            )
-        with self.storage.alone():
+        with self._alone_with_synthetic_data():
             places = self.storage.current(SUBSCRIBER_DAYS, days_of(plan.period, self.policy.mobility))
             self._aggregate(plan, places, engine)
             bounded = self._bounded(plan)
@@ -176,6 +201,51 @@ class Desk:
             }
         )
 
+    def contributions_for_evaluation(self, plan: OdTripsPlan, engine: SparkSession) -> pa.Table:
+        """Give what each subscriber did, before any bound: of the synthetic country only.
+
+        Returns:
+            `subscriber, key, trips`: trips over the period by pair of the finest level.
+
+        Raises:
+            PrivacyError: The data bear no synthetic mark.
+            InputError: A day of the period was never delivered.
+        """
+        with self._alone_with_synthetic_data(), self.storage.scratch() as scratch:
+            places = self.storage.current(SUBSCRIBER_DAYS, days_of(plan.period, self.policy.mobility))
+            zones, made = scratch / "zones.parquet", scratch / "contributions"
+            pq.write_table(zone_rows(ZoneRegister.load(self.storage.zones), plan.zones), zones)
+            trips = keyed_trips(
+                self.storage.read_days(engine, places),
+                engine.read.parquet(str(zones)),
+                plan,
+                mobility=self.policy.mobility,
+                partitions=self.config.engine.shuffle_partitions,
+                unseen=withheld_indexes(ZoneRegister.load(self.storage.zones), plan.zones),
+            )
+            by_pair = trips.groupBy("subscriber", F.col(plan.bounds[-1].key).alias("key"))
+            by_pair.agg(F.sum("amount").alias("trips")).write.parquet(str(made))
+            made.mkdir(exist_ok=True)  # an engine may write no folder at all for a period without trips
+            return pq.read_table(made, schema=_CONTRIBUTIONS)
+
+    def refuse_real_data(self) -> None:
+        """Refuse where a delivery bears no synthetic mark, or where there is none at all.
+
+        Raises:
+            PrivacyError: It is so.
+        """
+        if not self.storage.is_synthetic:
+            raise PrivacyError(
+                "Exact values were asked for.", "data of the synthetic country", "evaluate on `whimbrel synth` instead"
+            )
+
+    @contextmanager
+    def _alone_with_synthetic_data(self) -> Iterator[None]:
+        """Keep deliveries waiting, so that none of real data comes between the look at the marks and the read."""
+        with self.storage.alone():
+            self.refuse_real_data()
+            yield
+
     def _aggregate(self, plan: Plan, places: Sequence[Place], engine: SparkSession) -> None:
         """Write the exact totals of a plan, in place of what an interrupted run left."""
         folder = self.storage.exact(plan.key.slug)
@@ -183,21 +253,45 @@ class Desk:
         with self.storage.scratch() as scratch:
             file = scratch / "zones.parquet"
             pq.write_table(zone_rows(ZoneRegister.load(self.storage.zones), plan.zones), file)
-            totals = od_trips(
-                self.storage.read_days(engine, places),
-                engine.read.parquet(str(file)),
-                plan,
-                mobility=self.policy.mobility,
-                partitions=self.config.engine.shuffle_partitions,
-            )
+            totals = self._totals(plan, self.storage.read_days(engine, places), engine.read.parquet(str(file)))
             EXACT_TOTALS.conform(totals).write.parquet(str(folder))
         # An engine may write no folder at all for a period without trips, which must not show.
         folder.mkdir(parents=True, exist_ok=True)
+
+    def _totals(self, plan: Plan, days: DataFrame, zones: DataFrame) -> DataFrame:
+        """Aggregate days in the way of the plan's product."""
+        mobility, partitions = self.policy.mobility, self.config.engine.shuffle_partitions
+        unseen = withheld_indexes(ZoneRegister.load(self.storage.zones), plan.zones)
+        match plan:
+            case OdTripsPlan():
+                return od_trips(days, zones, plan, mobility=mobility, partitions=partitions, unseen=unseen)
+            case ContributionHistogramPlan():
+                return contribution_histogram(
+                    days, zones, plan, mobility=mobility, partitions=partitions, unseen=unseen
+                )
+        raise PrivacyError(f"Nothing aggregates {plan.key.product}.", "a product that is built", "choose another")
 
     def _bounded(self, plan: Plan) -> Bounded:
         """Read the exact totals back, in the order of their keys."""
         table = pq.read_table(self.storage.exact(plan.key.slug), schema=EXACT_TOTALS.arrow_schema).sort_by("key")
         return Bounded(table["key"].to_numpy(), table["total"].to_numpy(), plan.bounds)
+
+
+def _require_may_leave(made: Release, today: date) -> None:
+    """Refuse what is internal, and what a sensitive place delays; a day is that of UTC, wherever the machine is."""
+    sensitivity, not_before = made.card.get("sensitivity"), made.card.get("not_before")
+    if isinstance(sensitivity, Mapping) and sensitivity["class"] == SensitivityClass.INTERNAL:
+        raise PrivacyError(
+            f"{made.key} is of class {SensitivityClass.INTERNAL}.",
+            "a release that may leave the operator",
+            "have the product's `sensitivity` in the policy reviewed; another class is another revision",
+        )
+    if isinstance(not_before, str) and today < date.fromisoformat(not_before):
+        raise PrivacyError(
+            f"{made.key} may not leave before {not_before}.",
+            "a release that no sensitive place delays any more",
+            "publish it then; it stays sealed, and nothing is charged again",
+        )
 
 
 def zone_rows(register: ZoneRegister, tree: ZoneTree) -> pa.Table:
@@ -210,15 +304,12 @@ def zone_rows(register: ZoneRegister, tree: ZoneTree) -> pa.Table:
     return pa.table({**columns, **levels})
 
 
+def withheld_indexes(register: ZoneRegister, tree: ZoneTree) -> list[int]:
+    """Return the cell indexes of withheld places."""
+    withheld = set(tree.guard.withheld)
+    return [index for index, zone in enumerate(register.zones) if zone in withheld]
+
+
 def _digest_of(places: Sequence[Place]) -> str:
     """Digest of the versions that were read; depends on the data, so it is recorded inside only."""
     return sha256_hex(canonical_json([[contract.name, version, str(day)] for contract, version, day in places]))
-
-
-def _definition(mobility: MobilityPolicy, resolution: int) -> str:
-    return (
-        f"A trip joins two consecutive records of one subscriber in different H3 cells of resolution {resolution}, at "
-        f"most {mobility.max_gap_h:g} h apart, and not faster than {mobility.max_speed_m_s:g} m/s over more than "
-        f"{mobility.min_speed_distance_km:g} km. It counts on the day it arrives. Values are means a day over the "
-        "period, each subscriber's trips being scaled down to the contribution bounds."
-    )

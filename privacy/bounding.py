@@ -1,7 +1,7 @@
 """Contribution bounds: what one subscriber can add to a release, before any noise."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -11,6 +11,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from privacy.hierarchy import Indices
+from privacy.policy import LevelPolicy
 from schemas.errors import UnboundedContributionError
 
 FIXED_POINT: Final = 1024
@@ -48,6 +49,11 @@ def squared_bound(c2: float, *, periods: int) -> int:
     return math.floor(c2 * (FIXED_POINT * periods) ** 2)
 
 
+def period_bounds(levels: Iterable[LevelPolicy], *, days: int) -> tuple[LevelBound, ...]:
+    """Return the bounds of a policy's levels, coarse to fine, for totals over a number of days."""
+    return tuple(LevelBound(f"key_{level.resolution}", squared_bound(level.c2, periods=days)) for level in levels)
+
+
 def bounded_totals(contributions: DataFrame, bounds: Sequence[LevelBound], *, partitions: int) -> DataFrame:
     """One row per finest key: the sum of the subscribers' weighted contributions, in 1/1024.
 
@@ -67,18 +73,36 @@ def bounded_totals(contributions: DataFrame, bounds: Sequence[LevelBound], *, pa
     bound in L2 (proofs/bounding.md).
     """
     keys = [bound.key for bound in bounds]
-    one_subscriber = (
-        contributions.repartition(partitions, "subscriber")
-        .groupBy("subscriber")
-        .agg(F.collect_list(F.struct(*keys, "amount")).alias("rows"))
-    )
-    # Norms and weight are columns of their own, because an engine evaluates a shared expression at each mention.
-    normed = one_subscriber.select("rows", *[_squared_norm(key).alias(f"norm_{key}") for key in keys])
-    weights = [_largest_weight(F.col(f"norm_{bound.key}"), bound.squared) for bound in bounds]
-    weighted = normed.select("rows", F.least(_long(FIXED_POINT), *weights).alias("weight"))
+    weighted = contribution_weights(contributions, bounds, partitions=partitions)
     rows = weighted.select("weight", F.explode("rows").alias("row"))
     amounts = rows.select(F.col(f"row.{keys[-1]}").alias("key"), (F.col("weight") * F.col("row.amount")).alias("n"))
     return amounts.groupBy("key").agg(F.sum("n").alias("total"))
+
+
+def contribution_weights(
+    contributions: DataFrame, bounds: Sequence[LevelBound], *, by: Sequence[str] = (), partitions: int
+) -> DataFrame:
+    """One row per subscriber, and per value of `by`: its contributions, and the weight that keeps every bound.
+
+    Args:
+        contributions: As for `bounded_totals`, and the columns of `by`.
+        bounds: As for `bounded_totals`.
+        by: What parts a subscriber's contributions into vectors that are bounded each on its own, such as weeks.
+        partitions: Of the exchange by subscriber.
+
+    Returns:
+        `subscriber`, `by`, `rows` (array of the keys and the amount), `weight` in 1/1024, at most 1024.
+    """
+    keys = [bound.key for bound in bounds]
+    grouped = (
+        contributions.repartition(partitions, "subscriber")
+        .groupBy("subscriber", *by)
+        .agg(F.collect_list(F.struct(*keys, "amount")).alias("rows"))
+    )
+    # Norms and weight are columns of their own, because an engine evaluates a shared expression at each mention.
+    normed = grouped.select("subscriber", *by, "rows", *[_squared_norm(key).alias(f"norm_{key}") for key in keys])
+    weights = [_largest_weight(F.col(f"norm_{bound.key}"), bound.squared) for bound in bounds]
+    return normed.select("subscriber", *by, "rows", F.least(_long(FIXED_POINT), *weights).alias("weight"))
 
 
 def _largest_weight(norm: Column, squared: int) -> Column:
@@ -116,7 +140,7 @@ class Bounded:
 
     Args:
         keys: Finest keys with a total, sorted, each once.
-        totals: In 1/1024 of a contribution.
+        totals: In the unit of the bounds: 1/1024 of a contribution where contributions are weighted, else whole ones.
         bounds: The bounds kept, coarse to fine.
     """
 

@@ -1,9 +1,9 @@
 """The budget ahead: what a policy will charge to every privacy month, before the first of them opens."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Final
 
 from privacy.policy import EventPolicy, Policy, ProductPolicy
@@ -56,6 +56,11 @@ class PoolPlan:
         """What is left; below zero where the policy overruns."""
         return self.cap_micro_rho - self.charged_micro_rho
 
+    @property
+    def share(self) -> float:
+        """How full the month gets, 1 at the cap."""
+        return self.charged_micro_rho / self.cap_micro_rho
+
 
 @dataclass(frozen=True)
 class MonthPlan:
@@ -74,34 +79,50 @@ class MonthPlan:
     pools: tuple[PoolPlan, ...]
 
 
-def plan(policy: Policy, first_month: PrivacyMonth, months: int = PLANNED_MONTHS) -> tuple[MonthPlan, ...]:
+Onsets = Sequence[date] | None
+"""Days on which events are declared; None: each month shows the worst that one event on any day can charge to it."""
+
+
+def plan(
+    policy: Policy, first_month: PrivacyMonth, months: int = PLANNED_MONTHS, onsets: Onsets = None
+) -> tuple[MonthPlan, ...]:
     """Simulate the policy over the months ahead and refuse it where a pool would be overrun.
 
-    Every product is released at every opportunity. For events, each month shows the worst that one event can
-    charge to it, whatever the day of its onset: opening a second one over the same months is the ledger's to
-    refuse.
+    Every product is released at every opportunity. What an event charges is what the ledger books when it is opened.
 
     Args:
         policy: The policy.
         first_month: First month of the calendar.
         months: Number of months, at least 1.
+        onsets: Days of the events to simulate; opening two over the same months is refused as the ledger would.
 
     Raises:
         BudgetExceededError: A pool of a month would be overrun.
     """
-    calendar = simulate(policy, first_month, months)
+    calendar = simulate(policy, first_month, months, onsets)
+    refuse_overrun(calendar)
+    return calendar
+
+
+def refuse_overrun(calendar: Sequence[MonthPlan]) -> None:
+    """Refuse a calendar in which a pool of a month is overrun; the first such month is named.
+
+    Raises:
+        BudgetExceededError: There is one.
+    """
     for month in calendar:
         for pool in month.pools:
             if pool.left_micro_rho < 0:
                 raise _overrun(month, pool)
-    return calendar
 
 
-def simulate(policy: Policy, first_month: PrivacyMonth, months: int = PLANNED_MONTHS) -> tuple[MonthPlan, ...]:
+def simulate(
+    policy: Policy, first_month: PrivacyMonth, months: int = PLANNED_MONTHS, onsets: Onsets = None
+) -> tuple[MonthPlan, ...]:
     """The calendar of `plan`, refusing nothing: what to show of a policy that overruns."""
     span = tuple(first_month.next(n) for n in range(months))
     products = [(entry, _charged(entry, span)) for entry in policy.products]
-    events = [(entry, _worst(entry, span)) for entry in policy.events]
+    events = [(entry, _worst(entry, span) if onsets is None else _opened(entry, onsets)) for entry in policy.events]
     return tuple(
         _month_plan(
             policy,
@@ -113,6 +134,22 @@ def simulate(policy: Policy, first_month: PrivacyMonth, months: int = PLANNED_MO
         )
         for month in span
     )
+
+
+def tightest(calendar: Sequence[MonthPlan]) -> Mapping[str, PrivacyMonth]:
+    """For each pool the month in which least is left, the first of them where several are alike."""
+    pools = [(pool.pool, pool.left_micro_rho, month.month) for month in calendar for pool in month.pools]
+    return {name: min((left, month) for other, left, month in pools if other == name)[1] for name, _, _ in pools}
+
+
+def months_to_show(
+    policy: Policy, first_month: PrivacyMonth, months: int, onsets: Sequence[date]
+) -> tuple[PrivacyMonth, int]:
+    """First month and length of a calendar that shows the months asked for, and all that the events charge."""
+    charged = {charge.privacy_month for event in policy.events for onset in onsets for charge in event.charges(onset)}
+    shown = {first_month, first_month.next(months - 1), *map(PrivacyMonth.parse, charged)}
+    first, last = min(shown), max(shown)
+    return first, 12 * (last.year - first.year) + last.month - first.month + 1
 
 
 def five_week_ceiling(policy: Policy) -> tuple[ProductCharge, ...]:
@@ -151,6 +188,14 @@ def _worst(event: EventPolicy, span: tuple[PrivacyMonth, ...]) -> Counter[str]:
     return worst
 
 
+def _opened(event: EventPolicy, onsets: Sequence[date]) -> Counter[str]:
+    """What events of these days charge to each month, together."""
+    total: Counter[str] = Counter()
+    for onset in onsets:
+        total.update({charge.privacy_month: charge.micro_rho for charge in event.charges(onset)})
+    return total
+
+
 def _ceiling(product: ProductPolicy) -> int:
     months = sum(rule.factor * _releases_that_reach_a_month(product, rule.months_back) for rule in product.charged)
     return product.micro_rho * _RELEASES_IN_FIVE_WEEKS[product.kind] * months
@@ -172,8 +217,11 @@ def _month_plan(policy: Policy, month: PrivacyMonth, charges: tuple[ProductCharg
 
 
 def _overrun(month: MonthPlan, pool: PoolPlan) -> BudgetExceededError:
+    by_events = any(charge.pool == pool.pool and charge.kind == "event" for charge in month.charges)
     return BudgetExceededError(
         f"The policy would charge {pool.charged_micro_rho} micro-rho to pool {pool.pool} of {month.month}.",
         expected=f"at most {pool.cap_micro_rho}",
-        remedy="lower a product's micro_rho, or release it less often",
+        remedy="open no second event over the same months, or lower what one costs"
+        if by_events
+        else "lower a product's micro_rho, or release it less often",
     )

@@ -11,6 +11,7 @@ import h3
 import numpy as np
 import numpy.typing as npt
 
+from privacy.places import NO_GUARD, Guard
 from schemas.errors import ConfigError
 
 Indices = npt.NDArray[np.int64]
@@ -38,10 +39,13 @@ class ZoneTree:
     Args:
         base_cells: H3 names of the base resolution, sorted.
         resolutions: Resolutions of the levels, coarse to fine; the finest may be the base resolution or coarser.
+        guard: Zones that are never looked into, and base cells that are in no key: decided before anything is counted,
+            and of no use afterwards.
     """
 
     base_cells: tuple[str, ...]
     resolutions: tuple[int, ...]
+    guard: Guard = NO_GUARD
 
     def __post_init__(self) -> None:
         if not self.base_cells:
@@ -79,6 +83,18 @@ class ZoneTree:
         """For each level, the index of the zone in which each base cell lies."""
         return tuple(_positions(level.zones, self._ancestors(level.resolution)) for level in self.levels)
 
+    @cached_property
+    def closed(self) -> tuple[npt.NDArray[np.bool_], ...]:
+        """For each level, which zones are never looked into."""
+        return tuple(np.isin(level.zones, self.guard.closed) for level in self.levels)
+
+    @cached_property
+    def hidden(self) -> tuple[npt.NDArray[np.bool_], ...]:
+        """For each level, which zones are in no key, because all their base cells are withheld."""
+        seen = ~np.isin(self.base_cells, self.guard.withheld)
+        of_level = zip(self.levels, self.base_to_level, strict=True)
+        return tuple(np.bincount(zone[seen], minlength=len(level.zones)) == 0 for level, zone in of_level)
+
     def parents(self, level: int) -> Indices:
         """For each zone of a level, the index of its parent one level up."""
         coarser, finer = self.levels[level - 1], self.levels[level]
@@ -95,7 +111,8 @@ class PairTree:
     """Origin-destination pairs over a zone tree: pair `o * n + d` of a level with n zones.
 
     A pair of equal zones counts trips inside the zone. It is left out where the zone holds a single base cell:
-    no trip can be made there, which is public knowledge.
+    no trip can be made there, which is public knowledge. A pair with a closed end has no children, and one with a
+    hidden end is left out.
 
     Args:
         zones: The zone tree.
@@ -118,6 +135,7 @@ class PairTree:
 
     def children(self, level: int, pairs: Indices) -> Indices:
         """Return all pairs of `level` that lie in given pairs of the level above and can hold a trip, sorted."""
+        pairs = self._open(level - 1, pairs)
         if not len(pairs):
             return pairs
         parent, n, coarser = self.zones.parents(level), self.size(level), self.size(level - 1)
@@ -132,5 +150,12 @@ class PairTree:
     def _possible(self, level: int, pairs: Indices) -> Indices:
         n, members = self.size(level), np.array(self.zones.levels[level].members)
         origin, destination = pairs // n, pairs % n
-        possible: Indices = pairs[(origin != destination) | (members[origin] > 1)]
+        hidden = self.zones.hidden[level]
+        seen = ~(hidden[origin] | hidden[destination])
+        possible: Indices = pairs[seen & ((origin != destination) | (members[origin] > 1))]
         return possible
+
+    def _open(self, level: int, pairs: Indices) -> Indices:
+        closed, n = self.zones.closed[level], self.size(level)
+        kept: Indices = pairs[~(closed[pairs // n] | closed[pairs % n])]
+        return kept

@@ -24,7 +24,8 @@ from pydantic import (
 from pydantic.dataclasses import dataclass
 
 from privacy.canonical import sha256_hex
-from privacy.unit import Charge, Period, PeriodKind, PrivacyMonth
+from privacy.sensitivity import SensitivityClass, SensitivityPolicy
+from privacy.unit import Charge, Period, PeriodKind, PrivacyMonth, ScheduledRelease
 from schemas.errors import ConfigError, PrivacyError
 
 SHIPPED: Final = Path(__file__).with_name("policy.toml")
@@ -120,8 +121,10 @@ class ProductPolicy:
         unit: Unit of a released value.
         levels: Levels from coarse to fine; their losses add up to micro_rho. Empty: not released top-down.
         expand_sigma: A pair's children are measured where its noisy value reaches this many sigma.
-        publish_sigma: A measured row is published where its noisy value reaches this many sigma.
+        publish_sigma: A row is published where its estimate reaches this many of its standard deviations.
         calendar_months: Months in which a monthly product is released; all twelve unless told.
+        sensitivity: Class of its releases, the least that any of them has.
+        grid: Points of a histogram's grid in order, multiples of 1/8 of a trip a day. Empty: no histogram.
     """
 
     product: Name
@@ -136,6 +139,16 @@ class ProductPolicy:
     expand_sigma: Cut = math.inf
     publish_sigma: Cut = math.inf
     calendar_months: tuple[CalendarMonth, ...] = _EVERY_MONTH
+    sensitivity: SensitivityClass = SensitivityClass.RESTRICTED
+    grid: tuple[Positive, ...] = ()
+
+    @model_validator(mode="after")
+    def _has_a_grid(self) -> Self:
+        if any(low >= high for low, high in pairwise(self.grid)) or any(point * 8 % 1 for point in self.grid):
+            raise ValueError(f"the grid {list(self.grid)} is not multiples of 1/8 that rise")
+        if self.product == "contribution_histogram" and not self.grid:
+            raise ValueError("a contribution histogram needs a grid")
+        return self
 
     @model_validator(mode="after")
     def _adds_up(self) -> Self:
@@ -212,21 +225,26 @@ class EventPolicy:
             *(Period.of(PeriodKind.WEEK, day) for day in weeks),
         )
 
-    def charges(self, onset: date) -> tuple[Charge, ...]:
-        """What the whole schedule of an event costs, by month: opening the event reserves it at once.
+    def schedule(self, onset: date) -> tuple[ScheduledRelease, ...]:
+        """The whole schedule of an event with what each release costs: opening the event reserves it at once.
 
         Privacy: without the baseline month the subscriber is absent from every release; without another month
         it changes its key in the releases that look at that month.
         """
         baseline = PrivacyMonth.of(onset).next(-1)
-        months = [(baseline, self.baseline_factor) for _ in self.periods(onset)]
-        for period in self.periods(onset):
-            seen = {
-                period.privacy_month,
-                PrivacyMonth.of(period.first_day - timedelta(days=self.look_back_days)),
-            }
-            months += [(month, self.follow_up_factor) for month in seen - {baseline}]
-        return _charges(self.pool, self.micro_rho, months)
+        return tuple(ScheduledRelease(period, self._charges(period, baseline)) for period in self.periods(onset))
+
+    def charges(self, onset: date) -> tuple[Charge, ...]:
+        """What the whole schedule of an event costs, by month."""
+        total: Counter[str] = Counter()
+        for release in self.schedule(onset):
+            total.update({charge.privacy_month: charge.micro_rho for charge in release.charges})
+        return tuple(Charge(self.pool, month, total[month]) for month in sorted(total))
+
+    def _charges(self, period: Period, baseline: PrivacyMonth) -> tuple[Charge, ...]:
+        seen = {period.privacy_month, PrivacyMonth.of(period.first_day - timedelta(days=self.look_back_days))}
+        follow_up = ((month, self.follow_up_factor) for month in seen - {baseline})
+        return _charges(self.pool, self.micro_rho, [(baseline, self.baseline_factor), *follow_up])
 
 
 @dataclass(frozen=True, config=_STRICT)
@@ -238,12 +256,14 @@ class MobilityPolicy:
         max_speed_m_s: Fastest believable journey, metres a second.
         min_speed_distance_km: Shorter journeys are not tested for speed, kilometres.
         max_events_a_day: A subscriber with more events in a local day is a machine that day.
+        max_repeats_a_day: Trips of a subscriber from one cell to another on one local day that count at most.
     """
 
     max_gap_h: Positive
     max_speed_m_s: Positive
     min_speed_distance_km: Positive
     max_events_a_day: Annotated[int, Field(gt=0, strict=True)]
+    max_repeats_a_day: Annotated[int, Field(gt=0, strict=True)]
 
 
 @dataclass(frozen=True, config=_STRICT)
@@ -256,6 +276,7 @@ class Policy:
         mobility: What counts as a trip.
         products: Products released period after period.
         events: Products released after a declared event.
+        sensitivity: What makes a release sensitive.
         sha256: Digest of the file's bytes, for the card: who changes a comment changes it too.
     """
 
@@ -264,6 +285,7 @@ class Policy:
     mobility: MobilityPolicy
     products: tuple[ProductPolicy, ...]
     events: tuple[EventPolicy, ...] = ()
+    sensitivity: SensitivityPolicy = SensitivityPolicy()
     sha256: str = ""
 
     @model_validator(mode="after")
@@ -271,6 +293,8 @@ class Policy:
         paying = {p.pool for p in self.products} | {e.pool for e in self.events}
         if unknown := sorted(paying - set(self.pools)):
             raise ValueError(f"unknown pool {', '.join(unknown)}: there are {', '.join(sorted(self.pools))}")
+        if shared := sorted({p.pool for p in self.products} & {e.pool for e in self.events}):
+            raise ValueError(f"pool {', '.join(shared)} pays for events and for what is released without one")
         names = Counter([*((p.product, str(p.kind)) for p in self.products), *((e.product, "") for e in self.events)])
         if twice := [" ".join(name) for name, n in names.items() if n > 1]:
             raise ValueError(f"declared twice: {', '.join(twice)}")
@@ -294,6 +318,11 @@ class Policy:
     def caps(self) -> Mapping[str, int]:
         """Cap of each pool in micro-rho a privacy month, as the ledger wants it."""
         return {name: pool.cap_micro_rho for name, pool in self.pools.items()}
+
+    @property
+    def event_pools(self) -> frozenset[str]:
+        """Pools that only the opening of a declared event may charge."""
+        return frozenset(event.pool for event in self.events)
 
     def product(self, name: str, kind: PeriodKind) -> ProductPolicy:
         """The policy of a product for periods of a kind.

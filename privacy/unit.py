@@ -205,6 +205,19 @@ class Charge:
             )
 
 
+@dataclass(frozen=True)
+class ScheduledRelease:
+    """One release of a schedule that is paid for as a whole.
+
+    Args:
+        period: What it will describe.
+        charges: What it costs, by pool and month.
+    """
+
+    period: Period
+    charges: tuple[Charge, ...]
+
+
 def _monday(day: date) -> date:
     return day - timedelta(days=day.weekday())
 

@@ -8,18 +8,18 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
-from schemas.cells import CELL_DAYS, CELLS, ZONES
+from schemas.cells import CELL_STRETCHES, CELLS, ZONES
 from schemas.contract import Column, Confidentiality, Contract
 from schemas.displacement import DISPLACEMENT
 from schemas.errors import ConfigError
 from schemas.exact import EXACT_TOTALS
 from schemas.nights import NIGHTS
-from schemas.published import OD_TRIPS
+from schemas.published import CONTRIBUTION_HISTOGRAM, OD_TRIPS
 from schemas.subscriber_days import QUARANTINE, SUBSCRIBER_DAY_PARTS, SUBSCRIBER_DAYS
 
 TABLES: Final = (
     CELLS,
-    CELL_DAYS,
+    CELL_STRETCHES,
     ZONES,
     SUBSCRIBER_DAY_PARTS,
     QUARANTINE,
@@ -28,6 +28,7 @@ TABLES: Final = (
     DISPLACEMENT,
     EXACT_TOTALS,
     OD_TRIPS,
+    CONTRIBUTION_HISTOGRAM,
 )
 """Every contract, in the order in which data flow through them."""
 

@@ -65,3 +65,11 @@ class SealLostError(PrivacyError):
 
 class UnboundedContributionError(PrivacyError):
     """A contribution exceeds the bound that its release declares."""
+
+
+class SignatureError(PrivacyError):
+    """A signed statement was altered, or is not what its signer signed."""
+
+
+class ApprovalError(PrivacyError):
+    """A release or an event lacks a valid approval, or an approval lacks a trusted signer."""

@@ -9,8 +9,9 @@ EXACT_TOTALS = Contract(
     grain="one row per key of a release's finest level that a subscriber contributed to",
     key=("key",),
     columns=(
-        Column("key", LongType(), "Zone, or pair of zones as origin * n + destination, of the finest level."),
-        Column("total", LongType(), "Sum of the subscribers' weighted contributions over the period.", "1/1024"),
+        Column("key", LongType(), "Zone, or pair of zones as origin * n + destination, of the finest level; or bin."),
+        Column("total", LongType(), "Sum of the subscribers' weighted contributions over the period; or subscribers.",
+               "1/1024; or subscribers"),
     ),
     confidentiality=Confidentiality.CONFIDENTIAL,
-)
+)  # fmt: skip

@@ -59,7 +59,7 @@ QUARANTINE = Contract(
     key=(),
     columns=(
         Column("reason", StringType(), "First check that the row failed."),
-        Column("file", StringType(), "Name of the file it stood in."),
+        Column("file", StringType(), "Name of the file it stood in; runs of seven digits or more are masked."),
         Column("time_text", StringType(), "Its time as read; runs of seven digits or more are masked.", "",
                nullable=True),
         Column("cell_text", StringType(), "Its cell as read; runs of seven digits or more are masked.", "",

@@ -1,5 +1,6 @@
 """Trips: consecutive visits of one subscriber in different cells."""
 
+from collections.abc import Sequence
 from datetime import date
 from typing import Final
 
@@ -14,28 +15,46 @@ _HOUR_S: Final = 3_600
 _EARTH_RADIUS_KM: Final = 6_371.0088  # mean radius, IUGG
 
 
-def paths(days: DataFrame, *, first_day: date, mobility: MobilityPolicy, partitions: int) -> DataFrame:
+def paths(
+    days: DataFrame, *, first_day: date, mobility: MobilityPolicy, partitions: int, unseen: Sequence[int] = ()
+) -> DataFrame:
     """One row per subscriber: its points of all days as one sorted array, `second since first_day << 32 | cell index`.
 
     Days of a machine (more than `max_events_a_day` events) are left out: they are not a person's.
+
+    Args:
+        days: Contract `subscriber_days`.
+        first_day: From which seconds count.
+        mobility: The limits.
+        partitions: Of the exchange by subscriber.
+        unseen: Cell indexes whose points are left out, as if there were no tower.
 
     Stability: a row depends on one subscriber's days only.
     """
     day_s = F.datediff("local_date", F.lit(first_day)).cast("bigint") * _DAY_S
     shift = F.shiftleft(day_s, SECOND_SHIFT)
-    return (
+    walked = (
         days.filter(F.col("events") <= mobility.max_events_a_day)
         .select("subscriber", F.transform("points", lambda point: point + shift).alias("points"))
         .repartition(partitions, "subscriber")
         .groupBy("subscriber")
         .agg(F.sort_array(F.flatten(F.collect_list("points"))).alias("path"))
     )
+    return _without(walked, unseen)
+
+
+def _without(walked: DataFrame, unseen: Sequence[int]) -> DataFrame:
+    """The paths without their points in some cells; a path of nothing else is left out."""
+    if not unseen:
+        return walked
+    seen = F.filter("path", lambda point: ~point.bitwiseAND(F.lit(CELL_MASK)).isin(list(unseen)))
+    return walked.select("subscriber", seen.alias("path")).filter(F.size("path") > 0)
 
 
 def trips_between_visits(
     subscriber_paths: DataFrame, zones: DataFrame, *, arrivals_from_s: int, mobility: MobilityPolicy
 ) -> DataFrame:
-    """One row per trip: `subscriber`, the `origin` and `destination` rows of `zones`, by their columns.
+    """One row per trip: `subscriber`, `arrival_s`, the `origin` and `destination` rows of `zones`, by their columns.
 
     A trip joins two consecutive points in different cells: the last one seen at the origin and the first one seen at
     the destination. It is left out where the silence between them is longer than `max_gap_h`, and where it would be
@@ -43,7 +62,8 @@ def trips_between_visits(
 
     Args:
         subscriber_paths: From `paths`.
-        zones: `cell_index, latitude, longitude` (of the H3 cell's centre) and any columns to carry along.
+        zones: `cell_index, latitude, longitude` (of the H3 cell's centre) and any columns to carry along, as is the
+            cell index: `origin_index`, `destination_index`.
         arrivals_from_s: Seconds since the paths' first day from which arrivals count; before it, points are only
             looked at as origins.
         mobility: The limits.
@@ -54,15 +74,34 @@ def trips_between_visits(
     (over 10 km and over 55 m/s).
     """
     located = _moves(subscriber_paths, arrivals_from_s, mobility)
-    carried = [name for name in zones.columns if name not in {"cell_index", "latitude", "longitude"}]
+    carried = [name.removeprefix("cell_") for name in zones.columns if name not in {"latitude", "longitude"}]
     for end in ("origin", "destination"):
         located = located.join(F.broadcast(_prefixed(zones, end)), f"{end}_index")
     possible = (_distance_km() <= mobility.min_speed_distance_km) | (
         _distance_km() * 1000 <= mobility.max_speed_m_s * F.col("gap_s")
     )
     return located.filter(possible).select(
-        "subscriber", *[f"{end}_{name}" for end in ("origin", "destination") for name in carried]
+        "subscriber", "arrival_s", *[f"{end}_{name}" for end in ("origin", "destination") for name in carried]
     )
+
+
+def counted_trips(trips: DataFrame, *, mobility: MobilityPolicy) -> DataFrame:
+    """One row per subscriber, pair of cells and day of arrival: the trips' columns, `day` for `arrival_s`, `amount`.
+
+    `amount` is how many of these trips count: at most `max_repeats_a_day`. `day` counts from the paths' first day.
+
+    Args:
+        trips: `subscriber`, `arrival_s`, `origin_index`, `destination_index`, and columns that follow from the two.
+        mobility: The limits.
+
+    Stability: what counts of a subscriber's trips depends on its own points only.
+
+    Source: the distinct subscribers of a pair, as FlowKit (Flowminder) counts them, here a day at a time.
+    """
+    same = [name for name in trips.columns if name != "arrival_s"]
+    counted = trips.groupBy(*same, F.expr(f"arrival_s div {_DAY_S}").alias("day")).agg(F.count(F.lit(1)).alias("times"))
+    amount = F.least("times", F.lit(mobility.max_repeats_a_day).cast("bigint"))
+    return counted.select(*same, "day", amount.alias("amount"))
 
 
 def _moves(subscriber_paths: DataFrame, arrivals_from_s: int, mobility: MobilityPolicy) -> DataFrame:
@@ -77,7 +116,10 @@ def _moves(subscriber_paths: DataFrame, arrivals_from_s: int, mobility: Mobility
         F.slice("path", F.lit(1), steps).alias("before"),
         F.slice("path", F.lit(2), steps).alias("after"),
     )
-    pairs = shifted.select("subscriber", F.explode(F.arrays_zip("before", "after")).alias("pair")).select(
+    # An expression, because Sail takes the column that was grouped by for unique even after an explode, and would drop
+    # the week from a later grouping by subscriber and week.
+    subscriber = (F.col("subscriber") + F.lit(0).cast("bigint")).alias("subscriber")
+    pairs = shifted.select(subscriber, F.explode(F.arrays_zip("before", "after")).alias("pair")).select(
         "subscriber",
         _cell("pair.before").alias("origin_index"),
         _cell("pair.after").alias("destination_index"),

@@ -4,7 +4,7 @@ import io
 import stat
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -30,17 +30,21 @@ def zip_bytes(slug: str, files: Mapping[str, bytes]) -> bytes:
     return sink.getvalue()
 
 
-def read_bundle_files(path: Path) -> dict[str, bytes]:
+def read_bundle_files(path: Path, *, only: Container[str] | None = None) -> dict[str, bytes]:
     """Return the files of a bundle, from its folder or its zip, by plain name.
+
+    Args:
+        path: The folder or the zip.
+        only: Names of files to read, where they are there; all unless told. The others are not unfolded.
 
     Raises:
         BundleError: There is no bundle, or it holds what no bundle holds: folders, links, names that lead
             elsewhere, names twice, too many or too large files.
     """
     if path.is_dir():
-        return _read_folder(path)
+        return _read_folder(path, only)
     if path.is_file():
-        return _read_zip(path)
+        return _read_zip(path, only)
     raise BundleError(f"There is no bundle at {path}.", "a bundle's folder or zip", "check the path")
 
 
@@ -52,20 +56,20 @@ def _entry(name: str) -> zipfile.ZipInfo:
     return entry
 
 
-def _read_folder(folder: Path) -> dict[str, bytes]:
+def _read_folder(folder: Path, only: Container[str] | None) -> dict[str, bytes]:
     members = sorted(folder.iterdir())
     for member in members:
         if member.is_symlink() or not member.is_file():
             raise _refused(f"{member.name} is no plain file", "plain files only")
     _check_sizes({member.name: member.stat().st_size for member in members})
-    return {member.name: member.read_bytes() for member in members}
+    return {member.name: member.read_bytes() for member in members if only is None or member.name in only}
 
 
-def _read_zip(path: Path) -> dict[str, bytes]:
+def _read_zip(path: Path, only: Container[str] | None) -> dict[str, bytes]:
     try:
         with zipfile.ZipFile(path) as archive:
             names = _plain_names(archive.infolist())
-            return {name: _unfold(archive, entry) for name, entry in names.items()}
+            return {name: _unfold(archive, entry) for name, entry in names.items() if only is None or name in only}
     except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError, OSError) as error:
         # zipfile says NotImplementedError of a compression it lacks, and RuntimeError of an encrypted member
         raise _refused(f"{path.name} is no readable zip: {error}", "a zip of a bundle's folder") from error

@@ -1,34 +1,48 @@
 """The release bundle: one folder, and its zip, that explains itself.
 
-Everything in it is a function of the `Release`: publishing twice, or on two machines with the locked
-environment, gives the same bytes, so a retry after a crash finds the bundle as it left it.
+Everything in it is a function of the `Release` and its `Clearance`: publishing twice, or on two machines with the
+locked environment, gives the same bytes, so a retry after a crash finds the bundle as it left it.
 """
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
+from jobs.publish.approvals import (
+    APPROVAL_NAME,
+    Clearance,
+    approval_bytes,
+    read_approval,
+    require_publisher,
+    signature_bytes,
+    signer_of,
+)
 from jobs.publish.archive import read_bundle_files, zip_bytes
 from jobs.publish.card import read_card
 from jobs.publish.datapackage import PACKAGE_NAME, package_of
+from jobs.publish.forms import form_of
 from jobs.publish.jsontext import json_bytes
 from jobs.publish.od_map import od_map_png
 from jobs.publish.readme import README_NAME, readme_text
-from jobs.publish.sums import SUMS_NAME, check_sums, sums_bytes
+from jobs.publish.sums import SIGNATURE_NAME, SUMS_NAME, check_sums, sums_bytes
 from jobs.publish.tables import csv_bytes, parquet_bytes, public_contract, published_table
 from jobs.publish.zones import zones_geojson, zones_in
 from privacy.canonical import canonical_json
 from privacy.durable import flush_names, write_flushed
 from privacy.release import Release
+from privacy.signing import PublicKey
 from schemas.errors import BundleError, PrivacyError
 
 CARD_NAME: Final = "card.json"
 ZONES_NAME: Final = "zones.geojson"
 MAP_NAME: Final = "map.png"
+
+Files = Mapping[str, bytes]
+"""Files of a bundle by name."""
 
 
 @dataclass(frozen=True)
@@ -46,71 +60,110 @@ class Bundle:
     sha256: str
 
 
-def publish(release: Release, root: Path) -> Bundle:
+def publish(release: Release, clearance: Clearance, root: Path) -> Bundle:
     """Write the bundle of a release, or find it as it stands, and say what the ledger needs to know.
 
     Args:
         release: The only type that leaves: it comes out of `privacy.release` and nowhere else.
+        clearance: Its approval, and the key that signs the bundle.
         root: Folder of published bundles.
 
     Raises:
         BundleError: Another bundle already stands under this name, or it was damaged.
         PrivacyError: Something else than a release was handed over.
     """
-    folder = write_bundle(release, root)
+    folder = write_bundle(release, clearance, root)
     sums = (folder / SUMS_NAME).read_bytes()
     return Bundle(folder, _archive_of(folder), hashlib.sha256(sums).hexdigest())
 
 
-def write_bundle(release: Release, root: Path) -> Path:
+def write_bundle(release: Release, clearance: Clearance, root: Path) -> Path:
     """Write `<root>/<slug>/` and `<slug>.zip` whole or not at all; return the folder.
 
-    A bundle that stands already is compared and left untouched.
+    A bundle that stands already is compared and left untouched, also where a former key of the gate signed it.
 
     Raises:
         BundleError: It stands and differs.
         PrivacyError: Something else than a release was handed over.
     """
     _require_release(release)
-    files = bundle_files(release)
+    files = bundle_files(release, clearance)
     folder = root / read_card(files[CARD_NAME]).slug
     root.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(dir=root, prefix=f".{folder.name}-") as workshop:
-        _settle(_folder_in(Path(workshop), files), folder, files)
-        _settle_archive(Path(workshop) / "zip", _archive_of(folder), files)
+        standing = _settle(_folder_in(Path(workshop), files), folder, files, clearance.publishers)
+        _settle_archive(Path(workshop) / "zip", _archive_of(folder), standing)
     flush_names(root)
     return folder
 
 
-def bundle_files(release: Release) -> dict[str, bytes]:
-    """Return every file of a bundle by name: a pure function of the release."""
+def bundle_files(release: Release, clearance: Clearance) -> dict[str, bytes]:
+    """Return every file of a bundle by name: a pure function of the release and its clearance.
+
+    Raises:
+        PrivacyError: The clearance is that of another artefact.
+    """
+    if clearance.artefact_sha256 != release.seal.artefact_sha256:
+        raise PrivacyError(f"The clearance of {release.key} is that of another artefact.", "its own", "approve it")
     card = read_card(canonical_json(release.card))
     contract = public_contract(card.product)
     table = published_table(release.table, contract)
-    zones = zones_geojson(release.base_cells, zones_in(table))
     data = {
         f"{contract.name}.csv": csv_bytes(table),
         f"{contract.name}.parquet": parquet_bytes(table),
-        ZONES_NAME: json_bytes(zones, indent=None),
     }
     words = {
         CARD_NAME: json_bytes(json.loads(canonical_json(release.card))),
         README_NAME: readme_text(card, contract).encode(),
         PACKAGE_NAME: json_bytes(package_of(card, contract)),
-        MAP_NAME: od_map_png(release),
+        APPROVAL_NAME: approval_bytes(clearance),
     }
     files = data | words
-    return files | {SUMS_NAME: sums_bytes(files)}
+    if form_of(card.product).has_zones:
+        zones = zones_geojson(release.base_cells, zones_in(table))
+        files |= {ZONES_NAME: json_bytes(zones, indent=None), MAP_NAME: od_map_png(release)}
+    files |= {SUMS_NAME: sums_bytes(files)}
+    return files | {SIGNATURE_NAME: signature_bytes(card.slug, files, clearance.gate)}
 
 
-def published_heads(root: Path) -> Iterator[str]:
-    """Yield the ledger heads that the bundles under `root` carry: `Ledger.reserve` must know them all.
+def names_of(product: str) -> frozenset[str]:
+    """Return the names of the files that a bundle of a product consists of.
 
     Raises:
-        BundleError: A bundle has no readable card.
+        BundleError: No such product is published.
     """
-    for path in sorted(root.glob(f"[!.]*/{CARD_NAME}")):
-        yield read_card(path.read_bytes()).ledger_head
+    table = public_contract(product).name
+    words = {CARD_NAME, README_NAME, PACKAGE_NAME, APPROVAL_NAME, SUMS_NAME, SIGNATURE_NAME}
+    zones = {ZONES_NAME, MAP_NAME} if form_of(product).has_zones else set()
+    return frozenset({f"{table}.csv", f"{table}.parquet"} | words | zones)
+
+
+def published_heads(root: Path) -> frozenset[str]:
+    """Return the ledger heads that the bundles under `root` carry, of seal and approval: the ledger must know them all.
+
+    A bundle is found by its folder and by its zip, so that either of them is enough.
+
+    Raises:
+        BundleError: A bundle has no readable card, or no readable approval.
+    """
+    folders = (card.parent for card in root.glob(f"[!.]*/{CARD_NAME}"))
+    return frozenset(head for path in sorted({*folders, *root.glob("[!.]*.zip")}) for head in _heads_in(path))
+
+
+def _heads_in(bundle: Path) -> Iterator[str]:
+    """Yield the heads that a folder or a zip carries; a zip without a card is no bundle."""
+    try:
+        files = read_bundle_files(bundle, only={CARD_NAME, APPROVAL_NAME})
+        if CARD_NAME in files:
+            yield read_card(files[CARD_NAME]).ledger_head
+        if APPROVAL_NAME in files:
+            yield read_approval(files[APPROVAL_NAME])[1].ledger_head
+    except BundleError as error:
+        raise BundleError(
+            f"{bundle.name} among the published bundles: {error.found}",
+            error.expected,
+            "restore it from a copy; move it away only where it never was a bundle",
+        ) from error
 
 
 def _require_release(release: object) -> None:
@@ -127,7 +180,7 @@ def _archive_of(folder: Path) -> Path:
     return folder.with_name(f"{folder.name}.zip")
 
 
-def _folder_in(workshop: Path, files: Mapping[str, bytes]) -> Path:
+def _folder_in(workshop: Path, files: Files) -> Path:
     folder = workshop / "bundle"
     folder.mkdir()
     for name, content in files.items():
@@ -136,26 +189,29 @@ def _folder_in(workshop: Path, files: Mapping[str, bytes]) -> Path:
     return folder
 
 
-def _settle(made: Path, folder: Path, files: Mapping[str, bytes]) -> None:
+def _settle(made: Path, folder: Path, files: Files, publishers: Collection[PublicKey]) -> Files:
+    """Bring a made folder to its place and return what stands there: these files, or equal ones from before."""
     if folder.exists():
-        _require_same(folder, files)
-        return
+        return _require_same(folder, files, publishers)
     try:
         made.rename(folder)
     except OSError:
         if not folder.exists():
             raise
-        _require_same(folder, files)  # another process settled first
+        return _require_same(folder, files, publishers)  # another process settled first
+    return files
 
 
-def _require_same(folder: Path, files: Mapping[str, bytes]) -> None:
+def _require_same(folder: Path, files: Files, publishers: Collection[PublicKey]) -> Files:
     standing = read_bundle_files(folder)
     check_sums(standing)
     if standing[SUMS_NAME] != files[SUMS_NAME]:
         raise _differs(folder)
+    require_publisher(signer_of(folder.name, standing), publishers)
+    return standing
 
 
-def _settle_archive(made: Path, archive: Path, files: Mapping[str, bytes]) -> None:
+def _settle_archive(made: Path, archive: Path, files: Files) -> None:
     if archive.exists():
         # Compared unfolded: builds of zlib may pack the same bytes differently.
         if read_bundle_files(archive) != files:

@@ -1,9 +1,11 @@
 """The card of a release: what is protected, how, and what it cost, as read back from `card.json`."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from privacy.clipping import Clipping
+from privacy.sensitivity import MEANING, SensitivityClass
 from schemas.errors import BundleError
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -36,18 +38,45 @@ class ChargeNote(_Part):
 
 
 class LevelNote(_Part):
-    """Bound and noise of the measurements at one resolution.
+    """Bound and noise of the measurements at one resolution; at none, where the keys are no zones.
 
     Sigma and the root of c2 are in the unit of the value; the squared bound is in that unit over
     `fixed_point`, squared.
     """
 
-    resolution: Resolution
+    resolution: Resolution | None
     micro_rho: MicroRho
     c2: Positive
     squared_l2_bound: PositiveInt
     fixed_point: PositiveInt
     sigma: Positive
+
+    @property
+    def place(self) -> str:
+        """Where it stands, for a sentence."""
+        return "of the counts" if self.resolution is None else f"at resolution {self.resolution}"
+
+
+class ShareNote(_Part):
+    """A share of trips that bounds cut off, 0 to 1, with its 95 % interval."""
+
+    share: Annotated[float, Field(ge=0, le=1)]
+    ci_low: Annotated[float, Field(ge=0, le=1)]
+    ci_high: Annotated[float, Field(ge=0, le=1)]
+
+
+class ClassNote(ShareNote):
+    """The share cut off for subscribers who travel about so much."""
+
+    trips_a_day: Positive
+
+
+class ClippingNote(ShareNote):
+    """What a histogram release says of the bounds: of the country's trips, and by how much subscribers travel."""
+
+    release: str
+    period: str
+    classes: list[ClassNote]
 
 
 class PrivacyNote(_Part):
@@ -58,10 +87,27 @@ class PrivacyNote(_Part):
     epsilon: Annotated[list[EpsilonAt], Field(min_length=1)]
     charges: Annotated[list[ChargeNote], Field(min_length=1)]
     levels: Annotated[list[LevelNote], Field(min_length=1)]
-    expand_sigma: Positive
-    publish_sigma: Positive
+    expand_sigma: Positive | None
+    publish_sigma: Positive | None
     interval: str
     clipping_bias: str
+    clipping: ClippingNote | None = None
+    policy_sha256: str
+
+
+class SensitivityNote(_Part):
+    """Who should hold the release: its class, and the one that it has from a day on."""
+
+    now: Annotated[Literal["public", "restricted", "internal"], Field(alias="class")]
+    until: str | None
+    then: Literal["public", "restricted", "internal"] | None
+    reasons: list[str]
+
+    @property
+    def text(self) -> str:
+        """The class with its meaning, in one sentence."""
+        now = f"{self.now} ({MEANING[SensitivityClass(self.now)]})"
+        return f"{now} until {self.until}, then {self.then}" if self.then else now
 
 
 class DomainNote(_Part):
@@ -86,8 +132,13 @@ class Card(_Part):
     unit_of_privacy: str
     neighbours: str
     synthetic: bool
+    sensitivity: SensitivityNote
+    sensitive_places: str
+    not_before: str | None
     privacy: PrivacyNote
-    domain: DomainNote
+    domain: DomainNote | None = None
+    grid: Annotated[list[Positive], Field(min_length=1)] | None = None
+    clipping: ClippingNote | None = None
     ledger_head: str
     sealed_on: str
 
@@ -98,13 +149,49 @@ class Card(_Part):
 
     @property
     def resolutions(self) -> list[int]:
-        """Resolutions that were measured, finest first."""
-        return sorted((level.resolution for level in self.privacy.levels), reverse=True)
+        """Resolutions that were measured, finest first; none where the keys are no zones."""
+        return sorted((n.resolution for n in self.privacy.levels if n.resolution is not None), reverse=True)
+
+    @property
+    def finest_resolution(self) -> int:
+        """The finest resolution that was measured; 0, the coarsest of all, where the keys are no zones."""
+        return max(self.resolutions, default=0)
+
+    @property
+    def finding(self) -> str:
+        """What is known of the share of trips that bounds cut off, in one sentence."""
+        return Clipping.of_note(self.clipping.model_dump()).sentence if self.clipping else self.privacy.clipping_bias
+
+    @property
+    def zones(self) -> DomainNote:
+        """The domain of a product that has zones.
+
+        Raises:
+            BundleError: The card states none.
+        """
+        if self.domain is None:
+            raise _lacks("a domain of zones")
+        return self.domain
+
+    @property
+    def cut(self) -> float:
+        """Standard deviations from which a row is published, of a product that cuts.
+
+        Raises:
+            BundleError: The card states none.
+        """
+        if self.privacy.publish_sigma is None:
+            raise _lacks("a cut")
+        return self.privacy.publish_sigma
 
     @property
     def epsilon_text(self) -> str:
         """The conversions in one line."""
         return ", ".join(f"ε = {e.epsilon:.2f} at δ = {_power(e.delta)}" for e in self.privacy.epsilon)
+
+
+def _lacks(what: str) -> BundleError:
+    return BundleError(f"card.json lacks {what}.", "the card of a product that has one", "fetch the bundle again")
 
 
 def _power(delta: float) -> str:

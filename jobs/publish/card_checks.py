@@ -1,9 +1,11 @@
 """The card's own arithmetic, recomputed: what it says it cost must follow from what it says was done."""
 
+from collections import Counter
 from math import isclose, sqrt
 from typing import Final
 
 from jobs.publish.card import Card, LevelNote
+from privacy.clipping import NOT_MEASURED, Clipping
 from privacy.mechanisms import epsilon
 from privacy.unit import Period
 from schemas.errors import BundleError, ConfigError
@@ -13,15 +15,23 @@ RELATIVE_SLACK: Final = 1e-6
 
 
 def check_charges(card: Card) -> None:
-    """Check that the release was charged in full to its own privacy month.
+    """Check that the release was charged in full to its own privacy month, and claims no less than it was charged.
+
+    What the card claims, in rho and hence in epsilon, is about one privacy month: no month may be charged more.
 
     Raises:
-        BundleError: The charges do not cover the release.
+        BundleError: The charges do not cover the release, are no multiples of its cost, or exceed what it claims.
     """
-    month = _month_of(card)
-    charged = sum(charge.micro_rho for charge in card.privacy.charges if charge.privacy_month == month)
-    if charged < card.privacy.micro_rho:
-        raise _wrong(f"{charged} micro-rho were charged to {month}", f"{card.privacy.micro_rho}, what the release cost")
+    month, cost = _month_of(card), card.privacy.micro_rho
+    charged: Counter[str] = Counter()
+    for charge in card.privacy.charges:
+        charged[charge.privacy_month] += charge.micro_rho
+    if charged[month] < cost:
+        raise _wrong(f"{charged[month]} micro-rho were charged to {month}", f"{cost}, what the release cost")
+    if odd := [charge.micro_rho for charge in card.privacy.charges if charge.micro_rho % cost]:
+        raise _wrong(f"a charge of {odd[0]} micro-rho is no multiple of the cost", f"{cost}, once or twice")
+    if (most := max(charged.values())) > cost:
+        raise _wrong(f"it claims {cost} micro-rho where {most} were charged to a month", f"a claim of {most}")
     if month not in card.unit_of_privacy:
         raise _wrong(f"the unit of privacy does not name {month}", "the privacy month of the period")
 
@@ -35,12 +45,32 @@ def check_levels(card: Card) -> None:
     total = sum(level.micro_rho for level in card.privacy.levels)
     if total != card.privacy.micro_rho:
         raise _wrong(f"the levels cost {total} micro-rho together", f"{card.privacy.micro_rho}")
-    if odd := sorted(set(card.resolutions) - set(card.domain.resolutions)):
-        raise _wrong(f"it measures at resolution {odd[0]}", f"one of the domain's, {card.domain.resolutions}")
-    if max(card.domain.resolutions) > card.domain.base_resolution:
-        raise _wrong("its domain is finer than its base cells", f"at most {card.domain.base_resolution}")
     for level in card.privacy.levels:
         _check_level(level)
+
+
+def check_domain(card: Card) -> None:
+    """Check that what was measured lies in the domain of zones.
+
+    Raises:
+        BundleError: A resolution is none of the domain's, or finer than its base cells.
+    """
+    if odd := sorted(set(card.resolutions) - set(card.zones.resolutions)):
+        raise _wrong(f"it measures at resolution {odd[0]}", f"one of the domain's, {card.zones.resolutions}")
+    if max(card.zones.resolutions) > card.zones.base_resolution:
+        raise _wrong("its domain is finer than its base cells", f"at most {card.zones.base_resolution}")
+
+
+def check_clipping(card: Card) -> None:
+    """Check that what the card says of clipping in words is what it says in numbers.
+
+    Raises:
+        BundleError: Words and numbers differ.
+    """
+    note = card.privacy.clipping
+    expected = Clipping.of_note(note.model_dump()).sentence if note else NOT_MEASURED
+    if card.privacy.clipping_bias != expected:
+        raise _wrong("clipping_bias is not what its numbers say", expected)
 
 
 def check_epsilon(card: Card) -> None:
@@ -67,13 +97,13 @@ def _check_level(level: LevelNote) -> None:
     declared = level.c2 * level.fixed_point**2
     if abs(level.squared_l2_bound - declared) > 1 + RELATIVE_SLACK * declared:
         raise _wrong(
-            f"the squared bound at resolution {level.resolution} is {level.squared_l2_bound}",
+            f"the squared bound {level.place} is {level.squared_l2_bound}",
             f"{declared:.0f}",
         )
     enough = sqrt(level.squared_l2_bound / (2e-6 * level.micro_rho)) / level.fixed_point
     if level.sigma < enough * (1 - RELATIVE_SLACK):
         raise _wrong(
-            f"sigma at resolution {level.resolution} is {level.sigma:.6g}",
+            f"sigma {level.place} is {level.sigma:.6g}",
             f"at least {enough:.6g} for its cost",
         )
 

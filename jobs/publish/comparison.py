@@ -5,7 +5,7 @@ different things. A release estimates the last; comparing it with each shows wha
 noise cost.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -17,14 +17,12 @@ from numpy.typing import NDArray
 from rich.console import Group
 from rich.table import Table
 
+from jobs.evaluation.scores import FLOORS, common_part_of_commuters, share_of
 from jobs.publish.card import read_card
 from privacy.canonical import canonical_json
 from privacy.release import Release
 from schemas.errors import PrivacyError
 from schemas.published import PUBLISHED, REMAINDER
-
-ERROR_FLOORS: Final = (10, 50, 100, 1000)
-"""True trips a day from which on errors are told: a relative error of a tiny flow says nothing."""
 
 _PAIR: Final = ["origin", "destination"]
 
@@ -146,12 +144,12 @@ def agreement(rows: pd.DataFrame, truth: pd.DataFrame, resolutions: Sequence[int
     inside = published["truth"].between(published["ci_low"], published["ci_high"])
     return Agreement(
         levels=tuple(_level(rows, true_at[resolution], resolution, total) for resolution in resolutions),
-        errors=tuple(_error_above(published, floor) for floor in ERROR_FLOORS),
+        errors=tuple(_error_above(published, floor) for floor in FLOORS),
         published=len(published),
         false_pairs=int((published["truth"] == 0).sum()),
-        coverage=_share(float(inside.sum()), len(published)),
-        total_ratio=_share(total, float(truth["truth"].sum())),
-        remainder_share=_share(float(rows.loc[rows["status"] == REMAINDER, "value"].sum()), total),
+        coverage=share_of(float(inside.sum()), len(published)),
+        total_ratio=share_of(total, float(truth["truth"].sum())),
+        remainder_share=share_of(float(rows.loc[rows["status"] == REMAINDER, "value"].sum()), total),
     )
 
 
@@ -162,16 +160,6 @@ def rolled_up(flows: pd.DataFrame, column: str, resolution: int | None = None) -
         flows = flows.assign(**{name: flows[name].map(zones) for name in _PAIR})
     summed: pd.DataFrame = flows.groupby(_PAIR, as_index=False).agg({column: "sum"})
     return summed
-
-
-def common_part_of_commuters(estimate: Iterable[float], truth: Iterable[float]) -> float:
-    """Return CPC = 2 sum(min(e, t)) / (sum(e) + sum(t)), negative estimates counted as 0.
-
-    Source: Lenormand, Huet, Gargiulo, Deffuant 2012, A universal model of commuting networks; Lenormand,
-        Bassolas, Ramasco 2016, Systematic comparison of trip distribution laws and models.
-    """
-    estimated, true = np.maximum(np.asarray(estimate, float), 0), np.asarray(truth, float)
-    return _share(2 * float(np.minimum(estimated, true).sum()), float(estimated.sum() + true.sum()))
 
 
 def _true_flows(table: pa.Table) -> pd.DataFrame:
@@ -194,7 +182,7 @@ def _level(rows: pd.DataFrame, truth: pd.DataFrame, resolution: int, total: floa
     both = estimate.merge(truth, on=_PAIR, how="outer").fillna({"value": 0.0, "truth": 0.0})
     return LevelAgreement(
         resolution=resolution,
-        share=_share(float(rows.loc[own, "value"].sum()), total),
+        share=share_of(float(rows.loc[own, "value"].sum()), total),
         rows=int(own.sum()),
         cpc=common_part_of_commuters(both["value"], both["truth"]),
         correlation=_correlation(both["value"].to_numpy(), both["truth"].to_numpy()),
@@ -211,10 +199,6 @@ def _error_above(published: pd.DataFrame, floor: int) -> ErrorAbove:
     large = published[published["truth"] >= floor]
     relative = (large["value"] - large["truth"]).abs() / large["truth"]
     return ErrorAbove(floor, len(large), float(relative.median()) if len(large) else float("nan"))
-
-
-def _share(part: float, whole: float) -> float:
-    return part / whole if whole else float("nan")
 
 
 def _levels_table(title: str, columns: Mapping[str, Agreement]) -> Table:
@@ -236,7 +220,7 @@ def _levels_table(title: str, columns: Mapping[str, Agreement]) -> Table:
 def _figures_table(columns: Mapping[str, Agreement]) -> Table:
     table = Table("published rows", *(f"against {name}" for name in columns))
     sides = list(columns.values())
-    for number, floor in enumerate(ERROR_FLOORS):
+    for number, floor in enumerate(FLOORS):
         texts = [_error_text(side.errors[number]) for side in sides]
         table.add_row(f"median error, {floor:,} a day or more", *texts)
     table.add_row("pairs without a true trip", *(f"{s.false_pairs:,} of {s.published:,}" for s in sides))

@@ -3,6 +3,7 @@
 from typing import Any, Final
 
 from jobs.publish.card import Card
+from jobs.publish.forms import form_of
 from schemas.contract import Column, Contract
 
 PACKAGE_NAME: Final = "datapackage.json"
@@ -30,12 +31,19 @@ def package_of(card: Card, contract: Contract) -> dict[str, Any]:
         "title": card.title,
         "description": card.definition,
         "version": f"{card.revision}",
+        "sensitivity": card.sensitivity.text,
         "resources": [
             _resource(contract.name, f"{table}, as CSV", "csv") | {"schema": schema_of(contract)},
             _resource(contract.name, f"{table}, as Parquet", "parquet") | {"schema": schema_of(contract)},
-            _resource("zones", "Zones of the table and base cells of the domain", "geojson"),
+            *_zones(card),
         ],
     }
+
+
+def _zones(card: Card) -> list[dict[str, Any]]:
+    if not form_of(card.product).has_zones:
+        return []
+    return [_resource("zones", "Zones of the table and base cells of the domain", "geojson")]
 
 
 def schema_of(contract: Contract) -> dict[str, Any]:

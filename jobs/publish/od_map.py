@@ -109,12 +109,12 @@ def od_map_png(release: Release) -> bytes:
     norm = LogNorm(*_ends_of_scale(flows["value"]))
     with mpl.rc_context(mpl.rcParamsDefault), mpl.rc_context(_STYLE):
         figure, axes = _canvas(release, project)
-        _draw_land(axes, release.base_cells, min(card.domain.resolutions), project)
+        _draw_land(axes, release.base_cells, min(card.zones.resolutions), project)
         _draw_residuals(axes, _largest(rows, RESIDUAL, MOST_RESIDUALS), places)
         _draw_flows(axes, flows, places, norm)
-        _draw_ends(axes, flows, places, card.domain.base_resolution)
+        _draw_ends(axes, flows, places, card.zones.base_resolution)
         _draw_scale_bar(axes)
-        _draw_legend(figure, norm, card.domain.base_resolution)
+        _draw_legend(figure, norm, card.zones.base_resolution)
         _write_words(figure, card, drawn=len(flows), published=int((rows["status"] == PUBLISHED).sum()))
         return _png(figure)
 

@@ -11,23 +11,28 @@ from typing import Any, Final
 
 import frictionless
 
+from jobs.publish.card import Card
 from jobs.publish.datapackage import PACKAGE_NAME, schema_of
+from jobs.publish.forms import form_of
 from jobs.publish.jsontext import read_json_object
 from schemas.contract import Contract
 from schemas.errors import BundleError
 
-_PACKAGE_KEYS: Final = frozenset({"profile", "name", "title", "description", "version", "resources"})
+_PACKAGE_KEYS: Final = frozenset({"profile", "name", "title", "description", "version", "sensitivity", "resources"})
 _RESOURCE_KEYS: Final = frozenset({"name", "title", "path", "format", "mediatype", "profile", "encoding", "schema"})
 _PROFILES: Final = frozenset({"data-resource", "tabular-data-resource"})
 
 
-def check_package(files: Mapping[str, bytes], contract: Contract) -> None:
-    """Check that `datapackage.json` describes the bundle's files and that frictionless finds both valid.
+def check_package(files: Mapping[str, bytes], contract: Contract, card: Card) -> None:
+    """Check that `datapackage.json` describes the bundle's files and class, and that frictionless finds both valid.
 
     Raises:
         BundleError: It describes something else, or frictionless objects.
     """
-    _require_own(read_json_object(files[PACKAGE_NAME], PACKAGE_NAME), contract)
+    package = read_json_object(files[PACKAGE_NAME], PACKAGE_NAME)
+    _require_own(package, contract)
+    if package.get("sensitivity") != card.sensitivity.text:
+        raise _refused("its sensitivity is not that of the card", card.sensitivity.text)
     with TemporaryDirectory() as folder:
         for name, content in files.items():
             (Path(folder) / name).write_bytes(content)
@@ -43,12 +48,14 @@ def _require_own(package: Mapping[str, Any], contract: Contract) -> None:
     _require_known(package, _PACKAGE_KEYS)
     for resource in resources:
         _require_known(resource, _RESOURCE_KEYS)
-    paths = [f"{contract.name}.csv", f"{contract.name}.parquet", "zones.geojson"]
+    zones = ["zones.geojson"] if form_of(contract.name).has_zones else []
+    paths = [f"{contract.name}.csv", f"{contract.name}.parquet", *zones]
     if [resource.get("path") for resource in resources] != paths:
         raise _refused("it describes other files", ", ".join(paths))
     if package.get("profile") != "data-package" or not {str(r.get("profile")) for r in resources} <= _PROFILES:
         raise _refused("it names a profile of its own", "the profiles of Frictionless")
-    if [resource.get("schema") for resource in resources] != [schema_of(contract), schema_of(contract), None]:
+    schemas = [schema_of(contract), schema_of(contract), *(None for _ in zones)]
+    if [resource.get("schema") for resource in resources] != schemas:
         raise _refused("its schema is another", f"that of {contract.name}, version {contract.version}")
 
 

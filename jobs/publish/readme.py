@@ -3,6 +3,7 @@
 from typing import Final
 
 from jobs.publish.card import Card, ChargeNote
+from jobs.publish.forms import form_of
 from jobs.publish.tables import DECIMALS
 from schemas.contract import Contract
 
@@ -17,15 +18,12 @@ _TEMPLATE: Final = """\
 
 ## How to read a number
 
-- `value` is an estimate in {unit}; `noise_sd` is the standard deviation of the noise that protects people.
-- `ci_low` to `ci_high` is the interval: {interval}. An interval may reach below zero; do not cut it
-  off before adding rows up, the sum would drift upwards.
-- **A pair without a row lies below the cut of {cut:g} standard deviations. That is not zero**: its trips are
-  in the row of a coarser pair or in the one `remainder` row, so that all rows together add up to the national
-  total, but for rounding. The remainder makes sums right; alone it is too low, by what rows near the cut are too high.
-- A `residual` row holds what finer rows leave of its pair; add them to it for the pair as a whole.
-- `quality`: A, noise below 5 % of the value; B, below 15 %; C, above.
-- Clipping: {clipping}.
+{reading}
+
+## Who may hold it
+
+- Sensitivity: **{sensitivity}**. Why: {reasons}.
+- Places: {sensitive_places}.
 
 ## What is protected, and what it cost
 
@@ -41,7 +39,8 @@ _TEMPLATE: Final = """\
 |---|---|
 {files}
 
-Check it with `sha256sum -c SHA256SUMS`, or with `whimbrel verify`, which needs nothing of the operator.
+Check it with `sha256sum -c SHA256SUMS`, or with `whimbrel verify --key`, which needs nothing of the operator but its
+public key.
 
 ## Citation
 
@@ -59,37 +58,52 @@ _FILES: Final = (
     ("map.png", "the largest flows"),
     ("card.json", "privacy, cost, bounds and noise of this release, for machines"),
     ("datapackage.json", "Frictionless Data Package: columns, units, key"),
-    ("SHA256SUMS", "digest of every other file"),
+    ("approval.json", "who approved this release, with signature and key"),
+    ("SHA256SUMS", "digest of every other file but the signature"),
+    ("signature", "the publisher's signature over SHA256SUMS"),
 )
+
+_OF_ZONES: Final = frozenset({"zones.geojson", "map.png"})
+"""Files of products whose rows are of zones."""
 
 
 def readme_text(card: Card, contract: Contract) -> str:
     """Return the README of a bundle, in Markdown."""
     privacy = card.privacy
-    levels = [f"{level.sigma:.3g} at resolution {level.resolution}" for level in privacy.levels]
+    levels = [f"{level.sigma:.3g} {level.place}" for level in privacy.levels]
+    files = [entry for entry in _FILES if form_of(card.product).has_zones or entry[0] not in _OF_ZONES]
     return _TEMPLATE.format(
         **card.model_dump(include=_PLAIN),
-        **privacy.model_dump(include={"interval", "mechanism"}),
+        mechanism=privacy.mechanism,
+        reading=_reading(card),
         synthetic="\n**Synthetic data: nobody lives here.**\n" if card.synthetic else "",
         decimals=DECIMALS,
         grain=contract.grain,
-        unit=card.unit_of_value,
-        cut=privacy.publish_sigma,
-        clipping=privacy.clipping_bias,
         rho=privacy.micro_rho / 1e6,
         epsilon=card.epsilon_text,
         charges="; ".join(_charge_text(charge) for charge in privacy.charges),
-        noise=f"standard deviation of one measured pair {', '.join(levels)} ({card.unit_of_value})",
-        files="\n".join(f"| `{name.format(product=card.product)}` | {what} |" for name, what in _FILES),
+        noise=f"standard deviation of one measured value {', '.join(levels)} ({card.unit_of_value})",
+        files="\n".join(f"| `{name.format(product=card.product)}` | {what} |" for name, what in files),
+        sensitivity=card.sensitivity.text,
+        reasons="; ".join(card.sensitivity.reasons),
         slug=card.slug,
         head=card.ledger_head,
     )
 
 
 _PLAIN: Final = {
-    "title", "definition", "definition_id", "product", "unit_of_privacy", "neighbours", "revision",
+    "title", "sensitive_places", "definition", "definition_id", "product", "unit_of_privacy", "neighbours", "revision",
     "sealed_on",
 }  # fmt: skip
+
+
+def _reading(card: Card) -> str:
+    return form_of(card.product).reading.format(
+        unit=card.unit_of_value,
+        interval=card.privacy.interval,
+        cut=card.privacy.publish_sigma,
+        clipping=card.finding,
+    )
 
 
 def _charge_text(charge: ChargeNote) -> str:

@@ -1,4 +1,7 @@
-"""`SHA256SUMS`: every file of a bundle, in the form that `sha256sum -c` reads."""
+"""`SHA256SUMS`: every file of a bundle but its signature, in the form that `sha256sum -c` reads.
+
+The signature stands outside, because it is taken over the digest of this list.
+"""
 
 import hashlib
 import re
@@ -8,17 +11,20 @@ from typing import Final
 from schemas.errors import BundleError
 
 SUMS_NAME: Final = "SHA256SUMS"
+SIGNATURE_NAME: Final = "signature"
+
+_UNLISTED: Final = frozenset({SUMS_NAME, SIGNATURE_NAME})
 
 _LINE: Final = re.compile(r"([0-9a-f]{64})  ([^/\\\x00-\x1f]+)")
 
 
 def sums_bytes(files: Mapping[str, bytes]) -> bytes:
     """Return the list of the files' digests, sorted by name."""
-    return "".join(f"{_digest(files[name])}  {name}\n" for name in sorted(files)).encode()
+    return "".join(f"{_digest(files[name])}  {name}\n" for name in sorted(files.keys() - _UNLISTED)).encode()
 
 
 def check_sums(files: Mapping[str, bytes]) -> None:
-    """Check that the list in `files` names exactly the others and their digests.
+    """Check that the list in `files` names exactly the others, but the signature, and their digests.
 
     Raises:
         BundleError: Names the first file that is missing, unlisted or altered.
@@ -26,7 +32,7 @@ def check_sums(files: Mapping[str, bytes]) -> None:
     if SUMS_NAME not in files:
         raise BundleError(f"{SUMS_NAME} is missing.", "a list of every file", "fetch the whole bundle again")
     listed = _listed(files[SUMS_NAME])
-    found = files.keys() - {SUMS_NAME}
+    found = files.keys() - _UNLISTED
     if missing := sorted(listed.keys() - found):
         raise BundleError(f"File {missing[0]} is missing.", f"every file of {SUMS_NAME}", "fetch the bundle again")
     if unlisted := sorted(found - listed.keys()):

@@ -1,7 +1,8 @@
-"""Checks a bundle as an outsider does: nothing of the operator, nothing but the bundle itself.
+"""Checks a bundle as an outsider does: nothing of the operator but, where the reader has them, its public keys.
 
-The digests find damage, not forgery: who can rewrite a bundle can rewrite `SHA256SUMS`. The other checks find
-a bundle that contradicts itself, whoever wrote it.
+The digests find damage. The signature finds forgery, where the publisher's key is known from elsewhere: a forger
+can rewrite everything, and sign it with a key of their own. The other checks find a bundle that contradicts itself,
+whoever wrote it.
 """
 
 import hashlib
@@ -11,26 +12,40 @@ from pathlib import Path
 from typing import Any, Final
 
 import pyarrow as pa
+from rich.console import Group
 from rich.table import Table
+from rich.text import Text
 
+from jobs.publish.approvals import (
+    APPROVAL_NAME,
+    RecordedApproval,
+    check_approval,
+    check_publisher,
+    require_publisher,
+    signer_of,
+)
 from jobs.publish.archive import read_bundle_files
-from jobs.publish.bundle import CARD_NAME, MAP_NAME, ZONES_NAME
+from jobs.publish.bundle import CARD_NAME, ZONES_NAME, names_of
 from jobs.publish.card import Card, read_card
-from jobs.publish.card_checks import check_charges, check_epsilon, check_levels
-from jobs.publish.datapackage import PACKAGE_NAME
+from jobs.publish.card_checks import check_charges, check_clipping, check_domain, check_epsilon, check_levels
+from jobs.publish.forms import form_of
+from jobs.publish.histogram_checks import check_bins, check_finding
 from jobs.publish.jsontext import read_json_object
 from jobs.publish.package_checks import check_package
-from jobs.publish.readme import README_NAME
+from jobs.publish.readme import README_NAME, readme_text
 from jobs.publish.row_checks import (
     check_cut,
     check_intervals,
     check_key,
     check_levels_of_rows,
+    check_noise,
     check_statuses,
 )
 from jobs.publish.sums import SUMS_NAME, check_sums
 from jobs.publish.tables import public_contract, read_csv, read_parquet, require_contract
 from jobs.publish.zone_checks import check_zones
+from privacy.approval import Trust
+from privacy.signing import PublicKey
 from schemas.contract import Contract
 from schemas.errors import BundleError, ContractError
 
@@ -44,7 +59,7 @@ class Contents:
         card: Its card.
         contract: Contract of its table.
         table: The rows of the Parquet file.
-        zones: `zones.geojson` as JSON holds it.
+        zones: `zones.geojson` as JSON holds it; nothing where the product has no zones.
     """
 
     files: dict[str, bytes]
@@ -64,6 +79,10 @@ class VerificationReport:
         rows: Number of rows of the table.
         checks: The checks, in order.
         card: The release's card.
+        signer: The key that signed the bundle.
+        signed_by: Who that is, as far as the reader's keys tell.
+        approval: The approval that the bundle carries.
+        approved_by: Who signed that, as far as the reader's keys tell.
     """
 
     slug: str
@@ -71,18 +90,33 @@ class VerificationReport:
     rows: int
     checks: tuple[str, ...]
     card: Card
+    signer: PublicKey
+    signed_by: str
+    approval: RecordedApproval
+    approved_by: str
 
-    def __rich__(self) -> Table:
-        """Return the report as a table for the terminal."""
+    def __rich__(self) -> Group:
+        """Return the report for the terminal: what held, and whose word it is."""
         table = Table("", "checked", title=f"{self.slug}: {self.rows:,} rows, {self.card.epsilon_text}")
         for check in self.checks:
             table.add_row("[green]✓[/green]", check)
-        table.caption = f"SHA256SUMS has SHA-256 {self.sha256}"
-        return table
+        recorded = self.approval
+        kind, key = recorded.signed.statement.KIND, recorded.signed.key
+        words = (
+            f"SHA256SUMS has SHA-256 {self.sha256}",
+            f"Signed by key {self.signer.id}, {self.signed_by}.",
+            f"Approved ({kind}, recorded {recorded.recorded_at}) by key {key.id}, {self.approved_by}.",
+        )
+        return Group(table, *(Text(line, overflow="fold") for line in words))
 
 
-def verify_bundle(path: Path) -> VerificationReport:
+def verify_bundle(path: Path, *, key: PublicKey | None = None, trust: Trust | None = None) -> VerificationReport:
     """Check a bundle's folder or zip and report what held.
+
+    Args:
+        path: The folder or the zip.
+        key: The publisher's key, known from elsewhere; without it, a signature says only that one hand made it all.
+        trust: The operator's list of trusted keys, known from elsewhere: the roles of all signers are checked too.
 
     Raises:
         BundleError: The first defect: found, expected, remedy.
@@ -90,26 +124,53 @@ def verify_bundle(path: Path) -> VerificationReport:
     files = read_bundle_files(path)
     check_sums(files)
     contents = _contents(files)
-    for _, check in _CHECKS:
+    checks = (*_CHECKS, *_CHECKS_OF[contents.card.product], (_README_CHECK, _check_readme))
+    for _, check in checks:
         check(contents)
+    signer = signer_of(contents.card.slug, files)
+    approval = check_approval(files[APPROVAL_NAME], contents.card, trust)
+    if key:
+        require_publisher(signer, [key])
+    if trust:
+        check_publisher(signer, approval, trust)
     return VerificationReport(
         slug=contents.card.slug,
         sha256=hashlib.sha256(files[SUMS_NAME]).hexdigest(),
         rows=contents.table.num_rows,
-        checks=(_SUMS_CHECK, *(name for name, _ in _CHECKS)),
+        checks=(_SUMS_CHECK, *(name for name, _ in checks), _SIGNATURE_CHECK, _APPROVAL_CHECK),
         card=contents.card,
+        signer=signer,
+        signed_by="the key given" if key else _whose(signer, trust),
+        approval=approval,
+        approved_by=_whose(approval.signed.key, trust),
     )
+
+
+def _whose(key: PublicKey, trust: Trust | None) -> str:
+    trusted = trust.of(key) if trust else None
+    return f"{trusted.name} ({trusted.role})" if trusted else "which was not compared with a known one"
 
 
 def _contents(files: dict[str, bytes]) -> Contents:
     card = read_card(_required(files, CARD_NAME))
     contract = public_contract(card.product)
-    for name in (f"{contract.name}.csv", f"{contract.name}.parquet", PACKAGE_NAME, README_NAME, MAP_NAME):
-        _required(files, name)
-    zones = read_json_object(_required(files, ZONES_NAME), ZONES_NAME)
+    _require_names(files, names_of(card.product), card.slug)
+    has_zones = form_of(card.product).has_zones
+    zones: Any = read_json_object(files[ZONES_NAME], ZONES_NAME) if has_zones else None
     most_rows = files[f"{contract.name}.csv"].count(b"\n")
     table = read_parquet(files[f"{contract.name}.parquet"], contract, most_rows=most_rows)
     return Contents(files, card, contract, table, zones)
+
+
+def _require_names(files: dict[str, bytes], names: frozenset[str], slug: str) -> None:
+    for name in sorted(names):
+        _required(files, name)
+    if strange := sorted(files.keys() - names):
+        raise BundleError(
+            f"File {strange[0]} is no part of {slug}.",
+            f"these alone: {', '.join(sorted(names))}",
+            "do not open it; ask the bundle's publisher",
+        )
 
 
 def _required(files: dict[str, bytes], name: str) -> bytes:
@@ -134,9 +195,24 @@ def _check_equal_tables(contents: Contents) -> None:
         )
 
 
-_SUMS_CHECK: Final = "every file is listed in SHA256SUMS and unaltered"
+def _check_readme(contents: Contents) -> None:
+    if contents.files[README_NAME] != readme_text(contents.card, contents.contract).encode():
+        raise BundleError(
+            f"{README_NAME} says something else than {CARD_NAME}.",
+            "the text that this version of Whimbrel writes for the card",
+            "verify with the version that made the bundle; where they differ there too, do not use it",
+        )
 
-_CHECKS: Final[tuple[tuple[str, Callable[[Contents], None]], ...]] = (
+
+_SUMS_CHECK: Final = "every file is listed in SHA256SUMS and unaltered"
+_README_CHECK: Final = "README.md says what the card says"
+_SIGNATURE_CHECK: Final = "the signature is over these sums"
+_APPROVAL_CHECK: Final = "the approval covers this release, and its signature holds"
+
+Checks = tuple[tuple[str, Callable[[Contents], None]], ...]
+"""What is checked, in words, and how."""
+
+_CHECKS: Final[Checks] = (
     ("charges cover the release, in its privacy month", lambda c: check_charges(c.card)),
     ("the levels' costs add up, and their noise suffices for their bounds", lambda c: check_levels(c.card)),
     ("epsilon follows from rho", lambda c: check_epsilon(c.card)),
@@ -146,7 +222,12 @@ _CHECKS: Final[tuple[tuple[str, Callable[[Contents], None]], ...]] = (
         "no key occurs twice, and every row is of the card's period",
         lambda c: check_key(c.table, c.contract, c.card),
     ),
-    ("datapackage.json describes the files and is valid", lambda c: check_package(c.files, c.contract)),
+    ("datapackage.json describes the files and is valid", lambda c: check_package(c.files, c.contract, c.card)),
+)
+
+_OD_TRIPS: Final[Checks] = (
+    ("what was measured lies in the domain", lambda c: check_domain(c.card)),
+    ("what is said of clipping is what its numbers say", lambda c: check_clipping(c.card)),
     (
         "zones are H3 cells inside the domain, drawn as they are",
         lambda c: check_zones(c.table, c.zones, c.card),
@@ -155,4 +236,16 @@ _CHECKS: Final[tuple[tuple[str, Callable[[Contents], None]], ...]] = (
     ("one remainder row; residual rows are marked", lambda c: check_statuses(c.table)),
     ("published rows stand above the cut", lambda c: check_cut(c.table, c.card)),
     ("intervals and grades follow from value and noise", lambda c: check_intervals(c.table)),
+    ("no row claims less noise than the levels together allow", lambda c: check_noise(c.table, c.card)),
 )
+
+_CONTRIBUTION_HISTOGRAM: Final[Checks] = (
+    ("rows are the counts of the grid's bins, with the noise of the card", lambda c: check_bins(c.table, c.card)),
+    ("the share cut off follows from the rows", lambda c: check_finding(c.table, c.card)),
+)
+
+_CHECKS_OF: Final[dict[str, Checks]] = {
+    "od_trips": _OD_TRIPS,
+    "contribution_histogram": _CONTRIBUTION_HISTOGRAM,
+}
+"""What is checked of one product only."""

@@ -22,9 +22,9 @@ def check_zones(table: pa.Table, collection: Mapping[str, Any], card: Card) -> N
         BundleError: A zone is no H3 cell, lies outside the domain, is missing, or is drawn elsewhere.
     """
     found = _features_by_zone(collection)
-    cells = {zone for zone in found if h3.get_resolution(zone) == card.domain.base_resolution}
-    if len(cells) != card.domain.zones:
-        raise _wrong(f"it has {len(cells)} base cells", f"{card.domain.zones}, as the card says")
+    cells = {zone for zone in found if h3.get_resolution(zone) == card.zones.base_resolution}
+    if len(cells) != card.zones.zones:
+        raise _wrong(f"it has {len(cells)} base cells", f"{card.zones.zones}, as the card says")
     zones = zones_in(table)
     _check_inside(zones, cells, card)
     if found.keys() != cells | zones:
@@ -49,7 +49,7 @@ def _features_by_zone(collection: Mapping[str, Any]) -> dict[str, Feature]:
 
 
 def _check_inside(zones: frozenset[str], cells: set[str], card: Card) -> None:
-    domain = {h3.cell_to_parent(cell, r) for cell in cells for r in card.domain.resolutions}
+    domain = {h3.cell_to_parent(cell, r) for cell in cells for r in card.zones.resolutions}
     if outside := sorted(zones - domain):
         raise _wrong(f"zone {outside[0]!r} of the table lies outside the domain", "cells of zones.geojson and above")
 
