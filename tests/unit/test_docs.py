@@ -216,7 +216,7 @@ def test_the_method_states_the_bounds_and_the_noise_of_the_policy(kind, name, de
     assert f"| {' | '.join([name, *(f'{sigma:.{decimals}f}' for sigma in sigmas), *missing])} |" in text
 
 
-@pytest.mark.parametrize(("days", "weight"), [(7, 627), (5, 877)])
+@pytest.mark.parametrize(("days", "weight"), [(7, 724), (5, 1013)])
 def test_the_commuter_of_the_method_has_the_weight_that_it_states(days, weight):
     finest = Policy.load().product("od_trips", PeriodKind.WEEK).levels[-1]
     norm = 2 * days**2  # one trip each way on so many days of the week

@@ -37,9 +37,9 @@ def test_the_weekly_od_splits_its_loss_and_bounds_over_three_levels():
 
     assert weekly.micro_rho == 23_000
     assert [(level.resolution, level.micro_rho, level.c2) for level in weekly.levels] == [
-        (4, 2_300, 4.0),
-        (5, 3_450, 2.0),
-        (6, 17_250, 0.75),
+        (4, 2_300, 6.0),
+        (5, 3_450, 3.0),
+        (6, 17_250, 1.0),
     ]
     assert (weekly.expand_sigma, weekly.publish_sigma) == (3.0, 2.0)
 
@@ -98,11 +98,11 @@ def test_an_unknown_product_is_refused_with_a_list_of_those_that_exist():
     ("old", "new", "complaint"),
     [
         ("micro_rho = 17_250", "micro_rho = 17_251", "add up to 23001"),
-        ("c2 = 0.75", "c2 = 0.0", "greater than 0"),
-        ("c2 = 0.75", "c2 = nan", "c2"),
-        ("c2 = 0.75", "c2 = inf", "finite"),
-        ("c2 = 0.75", 'c2 = "0.75"', "c2"),
-        ("c2 = 0.75", "c2 = 0.75, c1 = 1.0", "c1"),
+        ("c2 = 1.0", "c2 = 0.0", "greater than 0"),
+        ("c2 = 1.0", "c2 = nan", "c2"),
+        ("c2 = 1.0", "c2 = inf", "finite"),
+        ("c2 = 1.0", 'c2 = "1.0"', "c2"),
+        ("c2 = 1.0", "c2 = 1.0, c1 = 1.0", "c1"),
         ("max_gap_h = 24.0", "max_gap_h = -1.0", "max_gap_h"),
         ("micro_rho = 1_250\n", "micro_rho = 0\n", "micro_rho"),
         ("micro_rho = 1_250\n", "micro_rho = 1250.0\n", "micro_rho"),
@@ -112,7 +112,7 @@ def test_an_unknown_product_is_refused_with_a_list_of_those_that_exist():
         ("months_back = [0, 23]", "months_back = [23, 0]", "months_back"),
         ("months_back = [0, 23]", "months_back = [-1, 0]", "months_back"),
         ("{ months_back = [0, 1], factor = 2 }", "{ months_back = [0, 1], factor = 3 }", "factor"),
-        ("{ resolution = 5, micro_rho = 3_450, c2 = 2.0 }", "{ resolution = 4, micro_rho = 3_450, c2 = 2.0 }",
+        ("{ resolution = 5, micro_rho = 3_450, c2 = 3.0 }", "{ resolution = 4, micro_rho = 3_450, c2 = 3.0 }",
          "coarse to fine"),
         ("grid = [0.25, 0.5,", "grid = [0.5, 0.5,", "multiples of 1/8 that rise"),
         ("grid = [0.25, 0.5,", "grid = [0.25, 0.3,", "multiples of 1/8 that rise"),
