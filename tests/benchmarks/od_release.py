@@ -121,7 +121,7 @@ def _by_size(released: Estimate, errors: list[Floats]) -> list[str]:
     size = np.concatenate([rows.values / rows.sd for rows in released.levels])
     covered = np.abs(np.concatenate(errors)) < Z_95
     classes = (covered[(size >= low) & (size < high)] for low, high in ((2, 3), (3, 6), (6, np.inf)))
-    return [f"{found.mean():.3f}" if len(found) else "–" for found in classes]
+    return [f"{found.mean():.3f}" if len(found) else "-" for found in classes]
 
 
 def _coverage(case: Case, bounded: Bounded, level: int, measured: LevelMeasurements) -> float:
