@@ -57,12 +57,12 @@ def to_and_fro(times):
 
 
 def test_a_heavy_subscriber_comes_within_two_percent_of_the_bound(sail):
-    """The property above can fail: without its weight, this subscriber breaks the squared bound forty times over."""
+    """The property above can fail: without its weight, this subscriber breaks the squared bound twice over."""
     moved = squared_distances(totals_of_days(sail, to_and_fro(8), PLAN), {}, PLAN)
-    there, back = 28, 27
+    there, back = 7, 7  # once a day each way, however often
 
     assert 0.98 <= max(distance / bound.squared for distance, bound in zip(moved, PLAN.bounds, strict=True)) <= 1
-    assert 1024**2 * (there**2 + back**2) > 40 * PLAN.bounds[-1].squared
+    assert 1024**2 * (there**2 + back**2) > 1.9 * PLAN.bounds[-1].squared
 
 
 def test_a_subscriber_within_all_bounds_counts_in_full(sail):
