@@ -101,7 +101,11 @@ def counted_trips(trips: DataFrame, *, mobility: MobilityPolicy) -> DataFrame:
     same = [name for name in trips.columns if name != "arrival_s"]
     counted = trips.groupBy(*same, F.expr(f"arrival_s div {_DAY_S}").alias("day")).agg(F.count(F.lit(1)).alias("times"))
     amount = F.least("times", F.lit(mobility.max_repeats_a_day).cast("bigint"))
-    return counted.select(*same, "day", amount.alias("amount"))
+    # An expression, because Sail takes the column that was grouped by for unique even after an explode, and would drop
+    # the week from a later grouping by subscriber and week. Behind this grouping, which thus needs no exchange.
+    subscriber = (F.col("subscriber") + F.lit(0).cast("bigint")).alias("subscriber")
+    others = [name for name in same if name != "subscriber"]
+    return counted.select(subscriber, *others, "day", amount.alias("amount"))
 
 
 def _moves(subscriber_paths: DataFrame, arrivals_from_s: int, mobility: MobilityPolicy) -> DataFrame:
@@ -116,10 +120,7 @@ def _moves(subscriber_paths: DataFrame, arrivals_from_s: int, mobility: Mobility
         F.slice("path", F.lit(1), steps).alias("before"),
         F.slice("path", F.lit(2), steps).alias("after"),
     )
-    # An expression, because Sail takes the column that was grouped by for unique even after an explode, and would drop
-    # the week from a later grouping by subscriber and week.
-    subscriber = (F.col("subscriber") + F.lit(0).cast("bigint")).alias("subscriber")
-    pairs = shifted.select(subscriber, F.explode(F.arrays_zip("before", "after")).alias("pair")).select(
+    pairs = shifted.select("subscriber", F.explode(F.arrays_zip("before", "after")).alias("pair")).select(
         "subscriber",
         _cell("pair.before").alias("origin_index"),
         _cell("pair.after").alias("destination_index"),
