@@ -80,7 +80,7 @@ def test_every_design_is_scored_at_every_budget_and_nothing_is_charged(sail, ins
     rows = {(one.design, one.budget.micro_rho): one.scores for one in made}
     ours = rows["top-down (ours)", MUCH]
     assert ours.share > 0.9
-    assert ours.false_pairs == 0
+    assert ours.false_pairs <= 0.05 * ours.levels[-1].rows, "a cut at two standard deviations lets a few pass"
     assert 0.9 < ours.coverage < 0.99
     field = [rows["k = 15 suppression", budget] for budget in (23_000, MUCH)]
     assert field[0].share == field[1].share > 0, "it draws no noise"

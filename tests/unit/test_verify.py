@@ -185,7 +185,7 @@ CONTRADICTIONS = {
     "has no public table": with_card(lambda card: card.update(product="secrets")),
     "levels cost": with_card(lambda card: levels(card)[0].update(micro_rho=1)),
     "sigma at resolution 6": with_card(lambda card: levels(card)[2].update(sigma=4.0)),
-    "the squared bound at resolution 5": with_card(lambda card: levels(card)[1].update(c2=3.0)),
+    "the squared bound at resolution 5": with_card(lambda card: levels(card)[1].update(c2=2.0)),
     "measures at resolution 3": with_card(lambda card: levels(card)[1].update(resolution=3)),
     "finer than its base cells": with_card(lambda card: card["domain"]["resolutions"].append(9)),
     "privacy.micro_rho": with_card(lambda card: card["privacy"].update(micro_rho=10**12)),
