@@ -27,7 +27,7 @@ ENGINES = {
 }
 
 os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "false")
-"""Spark's launcher forks while Sail's channel is open, and gRPC's own handling of forks now and then kills the child."""
+"""Spark's launcher forks while Sail's channel is open, and gRPC's handling of forks now and then kills the child."""
 
 MODE = "SPARK_CONNECT_MODE_ENABLED"
 """How PySpark knows which kind of column to make: a Connect session (Sail) sets it for the whole process."""
