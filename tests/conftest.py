@@ -11,6 +11,7 @@ from jobs.config import EngineConfig
 from jobs.session import open_session
 from jobs.synth import Dirt, synthesise
 from tests import postgres
+from tests.installations import WEEK, deliver, files_of, installation
 from tests.ledgers import Clock, Place
 
 ENGINES = {
@@ -115,6 +116,16 @@ def tiny_country(tmp_path_factory):
         layouts=("whimbrel", "world_bank"),
         dirt=Dirt(late=0.01),  # more than by default, so that every file brings rows of the day before
     )
+
+
+@pytest.fixture(scope="session")
+def week_ingested(engines, tiny_country, tmp_path_factory):
+    """Root of an installation with the tiny country's week ingested and nothing released: to be copied, not changed."""
+    root = tmp_path_factory.mktemp("week")
+    config = installation(root, cells=tiny_country.folder / "cells.csv")
+    with engines("sail") as session:
+        deliver(session, config, files_of(tiny_country, "whimbrel")[:7], last=WEEK.last_day)
+    return root
 
 
 def pytest_terminal_summary(terminalreporter):

@@ -20,6 +20,10 @@ _EPOCH: Final = (1980, 1, 1, 0, 0, 0)
 
 _UNIX: Final = 3
 
+_NO_ZIP: Final = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, OSError)
+"""What zipfile raises: the first three of damaged or cut bytes, RuntimeError (or a kind of it) of an encrypted member
+or of a compression or version that it lacks, OSError of a file that cannot be read."""
+
 
 def zip_bytes(slug: str, files: Mapping[str, bytes]) -> bytes:
     """Return a zip of one folder `slug` with the files in order of their names."""
@@ -70,8 +74,7 @@ def _read_zip(path: Path, only: Container[str] | None) -> dict[str, bytes]:
         with zipfile.ZipFile(path) as archive:
             names = _plain_names(archive.infolist())
             return {name: _unfold(archive, entry) for name, entry in names.items() if only is None or name in only}
-    except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError, OSError) as error:
-        # zipfile says NotImplementedError of a compression it lacks, and RuntimeError of an encrypted member
+    except _NO_ZIP as error:
         raise _refused(f"{path.name} is no readable zip: {error}", "a zip of a bundle's folder") from error
 
 

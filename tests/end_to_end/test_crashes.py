@@ -127,20 +127,10 @@ def assert_each_day_is_old_or_new(storage, old, new):
         json.loads(manifest.read_text())
 
 
-@pytest.fixture(scope="module")
-def week(engines, tiny_country, tmp_path_factory):
-    """An installation with a week ingested, nothing released."""
-    root = tmp_path_factory.mktemp("week")
-    config = installation(root, cells=tiny_country.folder / "cells.csv")
-    with engines("sail") as session:
-        deliver(session, config, files_of(tiny_country, "whimbrel")[:7], last=FIRST + timedelta(6))
-    return root
-
-
 @pytest.fixture
-def desk(week, tiny_country, tmp_path):
-    """A copy of it."""
-    shutil.copytree(week, tmp_path, dirs_exist_ok=True)
+def desk(week_ingested, tiny_country, tmp_path):
+    """A copy of an installation with a week ingested, nothing released."""
+    shutil.copytree(week_ingested, tmp_path, dirs_exist_ok=True)
     return Desk.of(installation(tmp_path, cells=tiny_country.folder / "cells.csv"))
 
 

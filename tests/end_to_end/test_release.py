@@ -18,19 +18,10 @@ from tests.approvals import approve, publish
 from tests.installations import FIRST, WEEK, deliver, exact_totals, files_of, installation, release_week
 
 
-@pytest.fixture(scope="module")
-def ingested(engines, tiny_country, tmp_path_factory):
-    root = tmp_path_factory.mktemp("ingested")
-    config = installation(root, cells=tiny_country.folder / "cells.csv")
-    with engines("sail") as session:
-        deliver(session, config, files_of(tiny_country, "whimbrel")[:7], last=FIRST + timedelta(6))
-    return root
-
-
 @pytest.fixture
-def copy(ingested, tiny_country, tmp_path):
+def copy(week_ingested, tiny_country, tmp_path):
     """An installation of one's own: `copy(policy=...)`."""
-    shutil.copytree(ingested, tmp_path, dirs_exist_ok=True)
+    shutil.copytree(week_ingested, tmp_path, dirs_exist_ok=True)
     return lambda **options: installation(tmp_path, cells=tiny_country.folder / "cells.csv", **options)
 
 

@@ -14,6 +14,7 @@ from jobs.ingest.cells import ZoneRegister
 from jobs.mobility.trips import paths, trips_between_visits
 from jobs.pipeline import days_of
 from jobs.releases import zone_rows
+from privacy.bounding import FIXED_POINT
 from privacy.policy import Policy
 from privacy.unit import Period
 from schemas.subscriber_days import SUBSCRIBER_DAYS
@@ -137,6 +138,7 @@ def test_a_phone_between_two_towers_counts_once_each_way_and_day(engine):
 
     assert len(naive(to_and_fro, MOBILITY)) > len(naive(there_and_back, MOBILITY))
     assert totals_of_days(engine, to_and_fro, PLAN) == totals_of_days(engine, there_and_back, PLAN)
+    assert sorted(totals_of_days(engine, there_and_back, PLAN).values()) == [2 * FIXED_POINT] * 2  # on each of two days
 
 
 @through_the_engine(15)

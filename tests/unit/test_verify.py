@@ -295,6 +295,22 @@ def test_a_file_that_is_no_zip_is_refused(content, tmp_path):
         verify_bundle(tmp_path / "b.zip")
 
 
+@pytest.mark.parametrize(
+    ("in_local_header", "in_directory", "value"), [(6, 8, 1), (8, 10, 99), (4, 6, 99)], ids=["locked", "packed", "new"]
+)
+def test_a_zip_that_is_locked_or_packed_or_laid_out_in_an_unknown_way_is_refused(
+    tmp_path, in_local_header, in_directory, value
+):
+    path = zipped(tmp_path / "b.zip", [("card.json", b"{}")])
+    content = bytearray(path.read_bytes())
+    content[in_local_header] = value
+    content[content.index(b"PK\x01\x02") + in_directory] = value
+    path.write_bytes(content)
+
+    with pytest.raises(BundleError, match="no readable zip"):
+        verify_bundle(path)
+
+
 def test_a_folder_with_a_link_or_a_folder_is_refused(tmp_path):
     bundle = written(tmp_path / "bundle", FILES)
     (bundle / "deeper").mkdir()
