@@ -73,7 +73,7 @@ def test_hundreds_of_processes_killed_at_random_draw_once_charge_once_and_lose_n
         place, vault = ledger_places(database), tmp_path / f"vault {batch}"
         met |= assert_what_was_killed_ends_as_if_it_had_not_been(place, vault, AT_ONCE, batch)
 
-    assert {"SEAL", "PUBLISH"} < met  # kills fell in the middle of releases, not before the first
+    assert met & {"SEAL", "APPROVE", "PUBLISH"}  # kills fell in the middle of releases, not before the first
 
 
 @pytest.mark.slow
