@@ -141,33 +141,37 @@ def approve_show(config: ConfigOption = DEFAULT_CONFIG) -> None:
 
 @emergency_app.command(
     "open",
-    epilog="Example:  whimbrel emergency open cyclone-ana --onset 2026-05-12 --hazard cyclone --key keys/amina.pem",
+    epilog="Example:  whimbrel emergency open cyclone-ana --key keys/amina.pem",
 )
 def emergency_open(
     event: Annotated[str, typer.Argument(help="Name of the event: lower-case letters, digits and hyphens.")],
-    onset: Annotated[str, typer.Option(help="Local day of its beginning.")],
-    hazard: Annotated[str, typer.Option(help="One word: cyclone, flood, earthquake, ...")],
     key: Annotated[list[Path], typer.Option("--key", help="Private key; give two, or one now and one later.")],
+    onset: Annotated[str | None, typer.Option(help="Local day of its beginning; that of the list of events.")] = None,
+    hazard: Annotated[str | None, typer.Option(help="One word: cyclone, flood; that of the list of events.")] = None,
     product: Annotated[str, typer.Option(help="What is released after it.")] = "displacement",
     passphrase_variable: PassphraseOption = None,
     yes: YesOption = False,
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
-    """Sign the opening of the emergency pool for an event; the second person's signature opens it.
+    """Sign the opening of the emergency pool for a listed event; the second person's signature opens it.
 
     Opening reserves the whole schedule of releases at once. Two people sign, one of them a DPO.
     """
     from jobs.approval_views import opening_view
     from jobs.approvals import opening_of, opening_statement
+    from jobs.events import registry
 
     desk = _desk(config)
-    opening = opening_of(desk.policy, event, product, _day(onset))
-    statement = opening_statement(opening, hazard)
+    listed = registry(desk.config).event(event)
+    listed.require_told_alike(_day(onset) if onset else None, hazard)
+    opening = opening_of(desk.policy, event, product, listed.onset, listed.area.sha256)
+    statement = opening_statement(opening, listed.hazard)
     signers = [_signer(file, passphrase_variable) for file in key]
-    OUT.print(opening_view(opening, statement, desk.ledger.pools(desk.policy.caps)))
+    affected = listed.homes(desk.zones)
+    OUT.print(opening_view(opening, statement, desk.ledger.pools(desk.policy.caps), listed.facts(affected)))
     _sign(desk, statement, signers, yes)
     try:
-        desk.open_event(opening, hazard)
+        desk.open_event(opening, listed.hazard)
     except ApprovalError as error:
         if len(signers) > 1:
             raise

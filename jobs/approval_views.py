@@ -1,6 +1,6 @@
 """What a person sees before signing, and afterwards."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from rich import box
@@ -30,7 +30,7 @@ def approval_view(release: Release, asking: Applicant, rows: int) -> Group:
     if card["not_before"]:
         facts.add_row("not before", str(card["not_before"]))
     facts.add_row("protected", str(card["unit_of_privacy"]))
-    for line in _cost(privacy["micro_rho"]):
+    for line in _cost(max(charge["micro_rho"] for charge in privacy["charges"])):
         facts.add_row("cost", line)
     for charge in privacy["charges"]:
         facts.add_row("charged", _charge_text(Charge(**charge)))
@@ -44,7 +44,7 @@ def plan_view(plan: StandingPlan, policy: Policy) -> Table:
     facts = _facts("To be signed: routine releases may leave")
     for name in plan.series:
         product = next(p for p in policy.products if f"{p.product}/{p.kind}" == name)
-        facts.add_row(name, f"{product.pool} pool; each {'; '.join(_cost(product.micro_rho))}")
+        facts.add_row(name, f"{product.pool} pool; each {'; '.join(_cost(product.most_micro_rho))}")
     facts.add_row("finest resolution", str(plan.finest_resolution))
     facts.add_row("valid", f"{plan.valid_from} to {plan.valid_until}, days in UTC")
     facts.add_row("never", "the first release of a product, a revision, the emergency pool")
@@ -52,11 +52,15 @@ def plan_view(plan: StandingPlan, policy: Policy) -> Table:
     return facts
 
 
-def opening_view(opening: Opening, statement: EventOpening, pools: Iterable[PoolMonth]) -> Table:
-    """An opening as its signers have to know it: what it reserves, at once, and what is charged already."""
+def opening_view(
+    opening: Opening, statement: EventOpening, pools: Iterable[PoolMonth], event: Mapping[str, str]
+) -> Table:
+    """An opening as its signers have to know it: where it struck, what it reserves at once, what is charged already."""
     charged = {(pool.pool, pool.privacy_month): pool.charged_micro_rho for pool in pools}
     facts = _facts(f"To be signed: the {statement.pool} pool opens for {opening.event}")
     facts.add_row("event", f"{statement.hazard}, onset {opening.onset}")
+    for name, told in event.items():
+        facts.add_row(name, told)
     facts.add_row("releases", f"{len(opening.schedule)} of {opening.product}")
     for charge in opening.charges:
         before = charged.get((charge.pool, charge.privacy_month), 0)

@@ -176,20 +176,20 @@ def check_recorded(entries: Iterable[Entry], trust: Trust) -> int:
     return openings + len(approvals)
 
 
-def opening_of(policy: Policy, event: str, product: str, onset: date) -> Opening:
+def opening_of(policy: Policy, event: str, product: str, onset: date, area_sha256: str | None = None) -> Opening:
     """What opening an event reserves under a policy.
 
+    Args:
+        policy: Under which its releases are made.
+        event: Name of the event.
+        product: What is released after it.
+        onset: Local day of its beginning.
+        area_sha256: Digest of the area that it struck.
+
     Raises:
-        ConfigError: The policy has no such product for events.
+        PrivacyError: The policy has no such product for events.
     """
-    for entry in policy.events:
-        if entry.product == product:
-            return Opening(event, product, onset, entry.schedule(onset))
-    raise ConfigError(
-        f"The policy has no product {product!r} for events.",
-        ", ".join(entry.product for entry in policy.events),
-        "choose one of these",
-    )
+    return Opening(event, product, onset, policy.event(product).schedule(onset), area_sha256)
 
 
 def opening_statement(opening: Opening, hazard: str) -> EventOpening:
@@ -221,7 +221,7 @@ def plan_for(policy: Policy, series: Sequence[str], span: tuple[date, date], fin
     chosen = {name: p for name, p in known.items() if {name, p.product} & set(series)}
     if unknown := sorted(set(series) - chosen.keys() - {p.product for p in chosen.values()}):
         raise ConfigError(f"The policy does not release {unknown[0]}.", ", ".join(sorted(known)), "choose among these")
-    deepest = max((level.resolution for p in chosen.values() for level in p.levels), default=0)
+    deepest = max((resolution for p in chosen.values() for resolution in p.resolutions), default=0)
     try:
         return StandingPlan(policy.sha256, tuple(sorted(chosen)), deepest if finest is None else finest, *span)
     except ValidationError as error:

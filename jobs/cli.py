@@ -85,7 +85,7 @@ def demo(
     OUT.print(result)
 
 
-@app.command(epilog="Example:  whimbrel synth country --subscribers 20000 --days 7 --layout world_bank")
+@app.command(epilog="Example:  whimbrel synth country --subscribers 20000 --days 365 --scenario flood")
 def synth(
     out: Annotated[Path, typer.Argument(help="New folder for cells, deliveries and the planted truth.")],
     subscribers: Annotated[int, typer.Option(min=1, help="People with a SIM.")] = 200_000,
@@ -93,10 +93,14 @@ def synth(
     days: Annotated[int, typer.Option(min=1, help="Number of days.")] = 14,
     layout: Annotated[list[str] | None, typer.Option(help="whimbrel, world_bank; may be repeated.")] = None,
     seed: Annotated[int, typer.Option(help="Equal seeds give equal files.")] = 7,
+    scenario: Annotated[
+        str | None, typer.Option(help="Plant a flood and its displaced, migrants, outages: flood, or a TOML file.")
+    ] = None,
 ) -> None:
     """Write a synthetic country: deliveries as an operator makes them, and the truth beside them."""
-    from jobs.synth import synthesise
+    from jobs.synth import read_scenario, synthesise
 
+    planted = None if scenario is None else read_scenario(scenario)
     with steps() as progress:
         progress(f"synthesising {days} days of {subscribers:,} subscribers")
         report = synthesise(
@@ -106,6 +110,8 @@ def synth(
             first_day=_day(first_day),
             days=days,
             layouts=tuple(layout or ["whimbrel"]),
+            progress=lambda what, done, total: progress.note(f"{what} {done} of {total}"),
+            scenario=planted,
         )
     OUT.print(f"{report.rows:,} events in {len(report.files)} files under {report.folder}")
 
@@ -157,6 +163,26 @@ def exclude(config: ConfigOption = DEFAULT_CONFIG, engine: EngineOption = None) 
     OUT.print("No stored day holds a listed subscriber any more. Sealed releases stay as they are.")
 
 
+@app.command(epilog="Example:  whimbrel nights 2026-03")
+def nights(
+    month: Annotated[str, typer.Argument(help="Privacy month: 2026-03.")],
+    config: ConfigOption = DEFAULT_CONFIG,
+    engine: EngineOption = None,
+) -> None:
+    """Find where subscribers spent the nights of a month; releases that need it do so themselves."""
+    from jobs.releases import Desk
+    from jobs.session import open_session
+    from privacy.unit import PrivacyMonth
+
+    configured = _configured(config, engine)
+    with steps() as progress:
+        built = Desk.of(configured).build_nights(
+            PrivacyMonth.parse(month), partial(open_session, configured.engine), progress
+        )
+    done = "were built" if built else "stood already as its days have them: nothing was done"
+    OUT.print(f"Nights of {month} {done}.")
+
+
 @app.command(epilog="Example:  whimbrel release od_trips 2026-W10")
 def release(
     product: ProductArgument,
@@ -183,35 +209,73 @@ def release(
         ERR.print(f"Sensitive places due for review: {', '.join(overdue)}. Their rules hold until the list is changed.")
 
 
-@app.command(
-    epilog="Example:  whimbrel evaluate od_trips 2026-W10 --budgets 23000,30000 --config out/demo/whimbrel.toml"
-)
+@app.command(epilog="Example:  whimbrel displacement flood-lower-shire")
+def displacement(
+    event: Annotated[str, typer.Argument(help="An open event, by its id in the list of events.")],
+    as_json: JsonOption = False,
+    config: ConfigOption = DEFAULT_CONFIG,
+    engine: EngineOption = None,
+) -> None:
+    """Release what of an open event's schedule has its days delivered; show who is away. Again: nothing charged."""
+    from jobs import emergency
+    from jobs.releases import Desk
+    from jobs.session import open_session
+
+    configured = _configured(config, engine)
+    with steps() as progress:
+        session = partial(open_session, configured.engine)
+        figures = emergency.release_event(Desk.of(configured), event, session, progress)
+    if as_json:
+        OUT.print_json(json.dumps(emergency.as_json(figures)))
+    else:
+        OUT.print(emergency.view(figures))
+
+
+@app.command(epilog="Example:  whimbrel network 2026-07-01/2026-07-20 --out network.csv")
+def network(
+    days: Annotated[str, typer.Argument(help="Days: 2026-07-08, 2026-W28, 2026-07-01/2026-07-20.")],
+    out: Annotated[Path, typer.Option(help="CSV to write; public.")] = Path("network.csv"),
+    resolution: Annotated[list[int] | None, typer.Option(help="Of the zones; repeat it. With a feed only.")] = None,
+    config: ConfigOption = DEFAULT_CONFIG,
+) -> None:
+    """Write which towers were down: from the outage feed, or from published counts of phones where there is none."""
+    from jobs.network_table import write_network_table
+
+    basis = write_network_table(_configured(config), _span(days), resolution or (), out)
+    OUT.print(f"{out}: from the {basis}", soft_wrap=True, highlight=False)
+
+
+@app.command(epilog="Example:  whimbrel evaluate residents 2026-04 --truth country --config out/demo/whimbrel.toml")
 def evaluate(
     product: ProductArgument,
-    period: PeriodArgument,
+    period: Annotated[str, typer.Argument(help="ISO 8601: 2026-W10 or 2026-03; of displacement, the event's id.")],
+    truth: Annotated[
+        Path | None, typer.Option(help="Folder of the synthetic country: exact values are judged by its truth.")
+    ] = None,
     budgets: Annotated[str, typer.Option(help="Micro-rho of one release, with commas; default: the policy's.")] = "",
     out: Annotated[Path, typer.Option(help="Folder for evaluation.json and evaluation.csv.")] = Path("evaluation"),
     as_json: JsonOption = False,
     config: ConfigOption = DEFAULT_CONFIG,
     engine: EngineOption = None,
 ) -> None:
-    """Compare release designs on the synthetic country at equal budgets; refuses real data. Nothing is charged."""
-    from jobs.evaluation.report import figures, to_json, view, write
-    from jobs.evaluation.run import evaluate as evaluate_designs
+    """Judge releases of the synthetic country by what is exact, and that by the truth; refuses real data.
+
+    Of od_trips, release designs are compared at equal budgets. Nothing is charged.
+    """
+    from jobs.evaluation.report import to_json, write
+    from jobs.evaluation.verb import Asked, evaluated
     from jobs.releases import Desk
     from jobs.session import open_session
-    from privacy.unit import Period
 
     configured = _configured(config, engine)
-    desk, asked, prices = Desk.of(configured), Period.parse(period), _whole_numbers(budgets)
+    asked = Asked(product, period, truth, _whole_numbers(budgets))
     with steps() as progress:
-        made = evaluate_designs(desk, product, asked, prices, partial(open_session, configured.engine), progress)
-    rows = [figures(one) for one in made]
+        rows, view = evaluated(Desk.of(configured), asked, partial(open_session, configured.engine), progress)
     files = write(rows, out)
     if as_json:
         OUT.print_json(to_json(rows))
     else:
-        OUT.print(view(rows, f"{product} {asked}, {configured.country.name}"))
+        OUT.print(view)
         OUT.print(*files, sep="\n", soft_wrap=True)
 
 
@@ -251,6 +315,27 @@ def verify(
     OUT.print(
         verify_bundle(bundle, key=read_public_key(key) if key else None, trust=Trust.load(trust) if trust else None)
     )
+
+
+@app.command(epilog="Example:  whimbrel situation release/displacement_*.zip --network network.csv --out situation")
+def situation(
+    bundles: Annotated[list[Path], typer.Argument(help="Displacement bundles of one event, folders or zips.")],
+    out: Annotated[Path, typer.Option(help="Folder for situation.html and situation.pdf.")] = Path("situation"),
+    network: Annotated[Path | None, typer.Option(help="A table that `whimbrel network` wrote.")] = None,
+    today: Annotated[str | None, typer.Option(help="Day to which the data's age is counted; default: today.")] = None,
+    key: Annotated[str | None, typer.Option(help="The publisher's public key, its line or its .pub file.")] = None,
+    trust: Annotated[Path | None, typer.Option(help="The operator's trust.toml, where it was handed out.")] = None,
+) -> None:
+    """Write page one for the emergency lead: a self-contained page and one sheet of paper; needs no operator."""
+    from jobs.keys import read_public_key
+    from jobs.publish.situation.run import Keys, write_situation
+    from privacy.approval import Trust
+
+    keys = Keys(read_public_key(key) if key else None, Trust.load(trust) if trust else None)
+    with steps() as progress:
+        progress("verifying the bundles and drawing the page")
+        files = write_situation(bundles, out, today=_day(today) if today else date.today(), network=network, keys=keys)
+    OUT.print(*files, sep="\n", soft_wrap=True)
 
 
 @ledger_app.callback(epilog="Example:  whimbrel ledger --json")

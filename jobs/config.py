@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from privacy.zoning import MOST_ADMIN_LEVELS
 from schemas.errors import ConfigError
 
 _TIME_TOKENS = ("yyyy", "MM", "dd", "HH", "mm", "ss")
@@ -148,6 +149,33 @@ class CellsConfig(_Section):
     path: Path
 
 
+class BoundariesConfig(_Section):
+    """Administrative boundaries in the layout of COD-AB, as GeoJSON.
+
+    Args:
+        path: One file a level, coarse to fine; or one of the finest level, with the p-codes of all levels.
+        levels: Admin levels, coarse to fine: 1 is the first below the country.
+        snap_km: A tower outside all units belongs to the nearest one within so many kilometres.
+    """
+
+    path: Path | tuple[Path, ...]
+    levels: Annotated[tuple[Annotated[int, Field(ge=1, le=MOST_ADMIN_LEVELS)], ...], Field(min_length=1)]
+    snap_km: Annotated[float, Field(ge=0, le=100)] = 5.0
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """The files, coarse to fine."""
+        return (self.path,) if isinstance(self.path, Path) else self.path
+
+    @model_validator(mode="after")
+    def _has_files_of_its_levels(self) -> Self:
+        if list(self.levels) != sorted(set(self.levels)):
+            raise ValueError("levels do not go from coarse to fine")
+        if len(self.paths) not in {1, len(self.levels)}:
+            raise ValueError("give one file a level, or one in all")
+        return self
+
+
 class IngestConfig(_Section):
     """Limits of what a delivery may hold.
 
@@ -174,6 +202,16 @@ class ApprovalConfig(_Section):
     publisher_passphrase: str | None = None
 
 
+class NetworkConfig(_Section):
+    """What the operator knows of its own network; nothing of it depends on subscribers.
+
+    Args:
+        outages: CSV with `cell_id, down_from, down_to` in local time.
+    """
+
+    outages: Path
+
+
 class Config(_Section):
     """The whole of `whimbrel.toml`."""
 
@@ -187,6 +225,9 @@ class Config(_Section):
     approval: ApprovalConfig | None = None
     policy: Path | None = None
     places: Path | None = None
+    events: Path | None = None
+    network: NetworkConfig | None = None
+    boundaries: BoundariesConfig | None = None
 
     @classmethod
     def load(cls, path: Path) -> "Config":
@@ -235,6 +276,10 @@ class Config(_Section):
                 ),
                 "policy": self.policy and folder / self.policy,
                 "places": self.places and folder / self.places,
+                "events": self.events and folder / self.events,
+                "network": self.network and NetworkConfig(outages=folder / self.network.outages),
+                "boundaries": self.boundaries
+                and self.boundaries.model_copy(update={"path": tuple(folder / path for path in self.boundaries.paths)}),
             }
         )
 

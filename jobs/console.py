@@ -2,7 +2,9 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Final
+from itertools import groupby, islice
+from operator import itemgetter
+from typing import Any, Final
 
 import pyarrow.compute as pc
 from rich import box
@@ -17,6 +19,11 @@ from privacy.release import Release
 OUT: Final = Console()
 ERR: Final = Console(stderr=True)
 
+_NOT_LABELS: Final = frozenset(
+    {"period", "event", "value", "noise_sd", "ci_low", "ci_high", "quality", "definition_id"}
+)
+"""Columns of flat tables that do not say which row it is."""
+
 
 class Steps:
     """The steps of a long run: the current one turns, the finished ones stay with their time.
@@ -28,16 +35,23 @@ class Steps:
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
         self._current: TaskID | None = None
+        self._step = ""
 
     def __call__(self, step: str) -> None:
         """Finish the current step and begin another."""
         self.finish()
+        self._step = step
         self._current = self._progress.add_task(step, total=1)
+
+    def note(self, how_far: str) -> None:
+        """Say how far the current step is; nothing of it stays once the step is finished."""
+        if self._current is not None:
+            self._progress.update(self._current, description=f"{self._step}: {how_far}")
 
     def finish(self) -> None:
         """Finish the current step."""
         if self._current is not None:
-            self._progress.update(self._current, completed=1)
+            self._progress.update(self._current, completed=1, description=self._step)
 
 
 @contextmanager
@@ -51,10 +65,40 @@ def steps() -> Iterator[Steps]:
 
 
 def release_view(release: Release, rows: int) -> Group:
-    """A release on a screen: the largest flows and what stands at each level; or the bins of a histogram."""
+    """A release on a screen: the largest flows and what stands at each level; the largest rows; or a histogram."""
     if release.key.product == "contribution_histogram":
         return Group(histogram_view(release), _cost(release))
+    if "origin" not in release.table.column_names:
+        return Group(rows_view(release, rows), _cost(release))
     return Group(flows_view(release, rows), _levels(release), _cost(release))
+
+
+def rows_view(release: Release, rows: int) -> Table:
+    """The largest rows of each resolution of a release of flat tables, with their intervals; the country first."""
+    labels = [name for name in release.table.column_names if name not in _NOT_LABELS]
+    caption = f"{release.card['unit_of_value']}; 95 % intervals, noise only; every zone has a row in the bundle"
+    table = Table(title=str(release.card["title"]), caption=caption, box=box.SIMPLE, pad_edge=False)
+    for heading in labels:
+        table.add_column(heading.replace("_", " "), no_wrap=True)
+    for heading in ("value", "from", "to"):
+        table.add_column(heading, justify="right")
+    table.add_column("")
+    resolutions = [name for name in labels if name.endswith("resolution")]
+    for _, largest in groupby(_by_resolution(release, resolutions), key=itemgetter(*resolutions)):
+        for row in islice(largest, rows):
+            numbers = (f"{row[name]:,.0f}" for name in ("value", "ci_low", "ci_high"))
+            table.add_row(*("" if row[name] is None else str(row[name]) for name in labels), *numbers, row["quality"])
+        table.add_section()
+    return table
+
+
+def _by_resolution(release: Release, resolutions: Sequence[str]) -> list[dict[str, Any]]:
+    """Rows from coarse to fine, the largest of each resolution first."""
+
+    def coarse_and_large_first(row: dict[str, Any]) -> tuple[float, ...]:
+        return (*(-1 if row[name] is None else row[name] for name in resolutions), -row["value"])
+
+    return sorted(release.table.to_pylist(), key=coarse_and_large_first)
 
 
 def histogram_view(release: Release) -> Table:
@@ -73,15 +117,16 @@ def histogram_view(release: Release) -> Table:
 
 def flows_view(release: Release, rows: int) -> Table:
     """The largest flows of a release with their intervals."""
+    unit = "means a day" if release.key.product == "od_trips" else str(release.card["unit_of_value"])
     table = Table(
         title=str(release.card["title"]),
-        caption="means a day; 95 % intervals, noise only",
+        caption=f"{unit}; 95 % intervals, noise only",
         box=box.SIMPLE,
         pad_edge=False,
     )
     for heading in ("origin", "destination", "res"):
         table.add_column(heading, no_wrap=True)
-    for heading in ("a day", "from", "to"):
+    for heading in ("a day" if release.key.product == "od_trips" else "value", "from", "to"):
         table.add_column(heading, justify="right")
     table.add_column("")
     flows = release.table.filter(pc.is_valid(release.table["origin"])).sort_by([("value", "descending")])
@@ -97,10 +142,11 @@ def flows_view(release: Release, rows: int) -> Table:
 
 
 def _levels(release: Release) -> Table:
-    table = Table(title="Where the trips stand: the finest level at which they can be told from noise")
+    counted = "trips" if release.key.product == "od_trips" else str(release.card["unit_of_value"])
+    table = Table(title=f"Where the {counted} stand: the finest level at which they can be told from noise")
     for heading in ("status", "resolution"):
         table.add_column(heading)
-    for heading in ("rows", "trips a day", "share"):
+    for heading in ("rows", str(release.card["unit_of_value"]), "share"):
         table.add_column(heading, justify="right")
     total = pc.sum(release.table["value"]).as_py()
     grouped = release.table.group_by(["res_from", "status"]).aggregate([("value", "sum"), ("value", "count")])

@@ -49,7 +49,7 @@ publisher_key = "keys/publisher.pem"
 
 [sources.whimbrel]
 format = "parquet"
-columns = { subscriber = "msisdn", time = "event_at", cell = "cell_id" }
+columns = { subscriber = "msisdn", time = "event_at", cell = "cell_id", sex = "sex", age_band = "age_band" }
 
 [sources.world_bank]
 format = "csv"

@@ -1,13 +1,21 @@
 """The whole of Whimbrel on one screen: what is made from what, in the words of the field.
 
-deliveries ── checked ── subscriber_day_parts ── subscriber_days          confidential
+deliveries ── checked ── subscriber_day_parts ── subscriber_days ── nights of a month          confidential
 │
-paths ── trips_between_visits ── counted_trips ── bounded_totals             confidential, gone once sealed
-│                                             └── binned_subscribers
+subscriber_days ── paths ── trips_between_visits ── counted_trips ── od_trips                  confidential,
+│              │                                                └── contribution_histogram    gone once sealed
+│              ├── last_in_bins ── presence
+│              ├── last_of_day ── active_subscribers
+│              └── visited_cells ── visits_from_home ── home_visits
+│                                   │
+nights ── residence of a month ─────┴── residents
+│     └── residence of two windows ── moves_between ── relocations, migration
 │
-reserve ── measure (noise) ── seal ── estimate         the line
+bounded_totals ── reserve ── measure (noise) ── seal ── estimate         the line
 │
 Release ── bundle ── verify             public
+
+Trips are here; where subscribers are, live and move is in jobs/population.py.
 """
 
 import math
@@ -17,12 +25,17 @@ from datetime import date, timedelta
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from jobs.mobility.displacement import days_for, keyed_statuses, resident_statuses
 from jobs.mobility.trips import counted_trips, paths, trips_between_visits
 from privacy.bounding import LevelBound, bounded_totals
 from privacy.contribution_histogram import ContributionHistogramPlan, binned_subscribers
+from privacy.displaced import DisplacementPlan
 from privacy.hierarchy import ZoneTree
+from privacy.marginals import ActiveSubscribersPlan, PresencePlan
 from privacy.od_trips import OdTripsPlan
-from privacy.policy import MobilityPolicy
+from privacy.pairs import HomeVisitsPlan
+from privacy.plan import Plan
+from privacy.policy import MobilityPolicy, Policy
 from privacy.unit import Period
 
 
@@ -97,6 +110,32 @@ def contribution_histogram(
     return binned_subscribers(keyed.withColumn("week", F.expr("day div 7")), plan, partitions=partitions)
 
 
+def displacement(
+    nights: DataFrame,
+    days: DataFrame,
+    cells: DataFrame,
+    plan: DisplacementPlan,
+    *,
+    policy: Policy,
+    partitions: int,
+    unseen: Sequence[int] = (),
+) -> DataFrame:
+    """One row per home, location and transition: the residents of an event's area, in 1/1024: `key`, `total`.
+
+    Args:
+        nights: `nights` of the plan's baseline month.
+        days: `subscriber_days` of the days in `days_for(plan.period, policy.away)`.
+        cells: From `event_cells`.
+        plan: What is released.
+        policy: What a night, a home and an absence are.
+        partitions: Of the exchanges by subscriber.
+        unseen: Cell indexes of withheld places, whose nights are left out.
+    """
+    told = resident_statuses(nights, days, cells, plan, policy=policy, partitions=partitions, unseen=unseen)
+    keyed = keyed_statuses(told, cells, silent=len(plan.zones.base_cells))
+    return bounded_totals(keyed, plan.bounds, partitions=partitions)
+
+
 def days_of(period: Period, mobility: MobilityPolicy) -> tuple[date, ...]:
     """Return the days that trips arriving in a period can come from: its own, and those within the longest silence.
 
@@ -105,6 +144,18 @@ def days_of(period: Period, mobility: MobilityPolicy) -> tuple[date, ...]:
     reach = timedelta(math.ceil(mobility.max_gap_h / 24))
     first = max(period.first_day - reach, period.privacy_month.first_day)
     return tuple(first + timedelta(n) for n in range((period.last_day - first).days + 1))
+
+
+def days_read(plan: Plan, mobility: MobilityPolicy) -> tuple[date, ...]:
+    """Return the days that a release reads: its own, with those before that trips need; none where it reads nights."""
+    match plan:
+        case OdTripsPlan() | ContributionHistogramPlan():
+            return days_of(plan.period, mobility)
+        case PresencePlan() | ActiveSubscribersPlan() | HomeVisitsPlan():
+            return plan.period.days
+        case DisplacementPlan():
+            return days_for(plan.period, nights=int(str(plan.definition_parameters["carry_forward_nights"])))
+    return ()
 
 
 def _counted(trips: DataFrame, zones: ZoneTree, bounds: Sequence[LevelBound], mobility: MobilityPolicy) -> DataFrame:

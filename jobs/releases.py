@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from pathlib import Path
 
 import h3
 import numpy as np
@@ -15,16 +16,22 @@ from pyspark.sql import functions as F
 
 from jobs.approvals import approval_config, clear, kept, opening_statement
 from jobs.config import Config
-from jobs.ingest.cells import ZoneRegister
-from jobs.pipeline import contribution_histogram, days_of, keyed_trips, od_trips
+from jobs.events import event_cells, home_resolutions
+from jobs.ingest.cells import ZoneRegister, read_cells
+from jobs.inputs import Inputs, NightsBuilder
+from jobs.mobility.dark import reach_by_night
+from jobs.mobility.displacement import days_for
+from jobs.mobility.network import read_outages
+from jobs.pipeline import contribution_histogram, days_of, days_read, displacement, keyed_trips, od_trips
 from jobs.plans import Planner
+from jobs.population import Setting, months_read, subscribers
 from jobs.publish.bundle import Bundle, publish, published_heads
-from jobs.storage import Place, Storage
+from jobs.storage import Storage
 from privacy.approval import Trust, as_recorded, opening_signers
 from privacy.bounding import Bounded
 from privacy.budget import refuse_overrun, simulate
-from privacy.canonical import canonical_json, sha256_hex
 from privacy.contribution_histogram import ContributionHistogramPlan
+from privacy.displaced import DisplacementPlan
 from privacy.hierarchy import ZoneTree
 from privacy.ledger import Ledger, Opening, ReleaseKey
 from privacy.od_trips import OdTripsPlan
@@ -33,7 +40,7 @@ from privacy.plan import Plan
 from privacy.policy import Policy
 from privacy.release import Release, release, sealed_release
 from privacy.sensitivity import SensitivityClass
-from privacy.unit import Period
+from privacy.unit import Period, PrivacyMonth
 from privacy.vault import Vault
 from schemas.errors import PrivacyError
 from schemas.exact import EXACT_TOTALS
@@ -88,6 +95,11 @@ class Desk:
     @property
     def _planner(self) -> Planner:
         return Planner(self.config, self.storage, self.policy, self.ledger, self.vault, self.places)
+
+    @property
+    def zones(self) -> tuple[str, ...]:
+        """H3 names of the country's cells, in the order of their indexes."""
+        return ZoneRegister.load(self.storage.zones).zones
 
     @property
     def places(self) -> SensitivePlaces:
@@ -162,15 +174,15 @@ class Desk:
 
     def _new_release(self, plan: Plan, session: Session, progress: Progress) -> Release:
         refuse_overrun(simulate(self.policy, plan.period.privacy_month))
-        places = self.storage.current(SUBSCRIBER_DAYS, days_of(plan.period, self.policy.mobility))
+        inputs = self._inputs(plan)
 
         def exact() -> tuple[Bounded, str]:
-            progress("aggregating trips")
+            progress("aggregating")
             with session() as engine:
-                self._aggregate(plan, places, engine)
+                self._aggregate(plan, inputs, engine)
             progress("drawing noise and sealing")
             self.vault.sweep(self.ledger.artefacts())  # alone: nobody else is between drawing and sealing
-            return self._bounded(plan), _digest_of(places)
+            return self._bounded(plan), inputs.sha256
 
         return release(
             plan,
@@ -188,8 +200,7 @@ class Desk:
             PrivacyError: The data bear no synthetic mark.
         """
         with self._alone_with_synthetic_data():
-            places = self.storage.current(SUBSCRIBER_DAYS, days_of(plan.period, self.policy.mobility))
-            self._aggregate(plan, places, engine)
+            self._aggregate(plan, self._inputs(plan), engine)
             bounded = self._bounded(plan)
             shutil.rmtree(self.storage.exact(plan.key.slug))
         zones = np.array(plan.zones.levels[-1].zones)
@@ -228,6 +239,34 @@ class Desk:
             made.mkdir(exist_ok=True)  # an engine may write no folder at all for a period without trips
             return pq.read_table(made, schema=_CONTRIBUTIONS)
 
+    def bounded_for_evaluation(self, plan: Plan, engine: SparkSession) -> Bounded:
+        """Give the bounded totals of a plan before noise: of the synthetic country only.
+
+        Raises:
+            PrivacyError: The data bear no synthetic mark.
+            InputError: A day that it needs was never delivered.
+        """
+        with self._alone_with_synthetic_data():
+            self._aggregate(plan, self._inputs(plan), engine)
+            bounded = self._bounded(plan)
+            shutil.rmtree(self.storage.exact(plan.key.slug))
+            return bounded
+
+    @contextmanager
+    def nights_for_evaluation(self, plan: Plan, engine: SparkSession) -> Iterator[tuple[DataFrame, Setting, Path]]:
+        """Give the nights that a plan reads, and a confidential folder that is gone afterwards.
+
+        Raises:
+            PrivacyError: The data bear no synthetic mark.
+            InputError: Too many days of a month were never delivered.
+        """
+        with self._alone_with_synthetic_data(), self.storage.scratch() as scratch:
+            zones, register = scratch / "zones.parquet", ZoneRegister.load(self.storage.zones)
+            pq.write_table(zone_rows(register, plan.zones), zones)
+            placed, unseen = engine.read.parquet(str(zones)), withheld_indexes(register, plan.zones)
+            setting = Setting(placed, self.policy, self.config.engine.shuffle_partitions, unseen)
+            yield self._nights.read(engine, self._inputs(plan).months), setting, scratch
+
     def refuse_real_data(self) -> None:
         """Refuse where a delivery bears no synthetic mark, or where there is none at all.
 
@@ -246,22 +285,51 @@ class Desk:
             self.refuse_real_data()
             yield
 
-    def _aggregate(self, plan: Plan, places: Sequence[Place], engine: SparkSession) -> None:
+    def build_nights(self, month: PrivacyMonth, session: Session, progress: Progress = lambda _: None) -> bool:
+        """Build the nights of a privacy month, unless they stand as its days have them; tell whether it did.
+
+        Raises:
+            InputError: Too many days of the month were never delivered.
+        """
+        with self.storage.alone():
+            wanted = self._nights.of(month)
+            if missing := not self._nights.are_built(wanted):
+                progress(f"finding the nights of {month}")
+                with session() as engine:
+                    self._nights.build(engine, wanted)
+            self._nights.clear(wanted)
+            return missing
+
+    @property
+    def _nights(self) -> NightsBuilder:
+        return NightsBuilder(self.storage, self.policy, self.places, self.config.engine.shuffle_partitions)
+
+    def _inputs(self, plan: Plan) -> Inputs:
+        """Say what a release reads, before anything is charged.
+
+        Raises:
+            InputError: A day that it needs was never delivered, or too many of a month.
+        """
+        days = self.storage.current(SUBSCRIBER_DAYS, days_read(plan, self.policy.mobility))
+        return Inputs(tuple(days), tuple(self._nights.of(month) for month in months_read(plan)))
+
+    def _aggregate(self, plan: Plan, inputs: Inputs, engine: SparkSession) -> None:
         """Write the exact totals of a plan, in place of what an interrupted run left."""
         folder = self.storage.exact(plan.key.slug)
         shutil.rmtree(folder, ignore_errors=True)
         with self.storage.scratch() as scratch:
             file = scratch / "zones.parquet"
-            pq.write_table(zone_rows(ZoneRegister.load(self.storage.zones), plan.zones), file)
-            totals = self._totals(plan, self.storage.read_days(engine, places), engine.read.parquet(str(file)))
+            pq.write_table(self._zone_rows(plan), file)
+            totals = self._totals(plan, inputs, engine, engine.read.parquet(str(file)))
             EXACT_TOTALS.conform(totals).write.parquet(str(folder))
         # An engine may write no folder at all for a period without trips, which must not show.
         folder.mkdir(parents=True, exist_ok=True)
 
-    def _totals(self, plan: Plan, days: DataFrame, zones: DataFrame) -> DataFrame:
-        """Aggregate days in the way of the plan's product."""
+    def _totals(self, plan: Plan, inputs: Inputs, engine: SparkSession, zones: DataFrame) -> DataFrame:
+        """Aggregate what was read in the way of the plan's product."""
         mobility, partitions = self.policy.mobility, self.config.engine.shuffle_partitions
         unseen = withheld_indexes(ZoneRegister.load(self.storage.zones), plan.zones)
+        days, nights = self.storage.read_days(engine, inputs.days), self._nights.read(engine, inputs.months)
         match plan:
             case OdTripsPlan():
                 return od_trips(days, zones, plan, mobility=mobility, partitions=partitions, unseen=unseen)
@@ -269,7 +337,33 @@ class Desk:
                 return contribution_histogram(
                     days, zones, plan, mobility=mobility, partitions=partitions, unseen=unseen
                 )
-        raise PrivacyError(f"Nothing aggregates {plan.key.product}.", "a product that is built", "choose another")
+            case DisplacementPlan():
+                return displacement(nights, days, zones, plan, policy=self.policy, partitions=partitions, unseen=unseen)
+        return subscribers(days, nights, plan, Setting(zones, self.policy, partitions, unseen))
+
+    def _zone_rows(self, plan: Plan) -> pa.Table:
+        """Rows of the cell indexes of a plan's domain."""
+        register = ZoneRegister.load(self.storage.zones)
+        if not isinstance(plan, DisplacementPlan):
+            return zone_rows(register, plan.zones)
+        homes = ZoneTree(plan.zones.base_cells, home_resolutions(self.policy, plan.product))
+        names = register.zones[: len(plan.zones.base_cells)]
+        return self._with_reach(event_cells(zone_rows(register, homes), names, plan), names, plan)
+
+    def _with_reach(self, cells: pa.Table, names: Sequence[str], plan: DisplacementPlan) -> pa.Table:
+        """Add how far a home reaches in each night that a release looks at, where the operator has an outage feed."""
+        if self.config.network is None:
+            return cells
+        network, away = read_cells(self.config.cells.path), self.policy.away
+        reach = reach_by_night(
+            names,
+            days_for(plan.period, nights=away.carry_forward_nights),
+            network,
+            read_outages(self.config.network.outages, network),
+            residence=self.policy.residence,
+            near_km=away.min_away_km,
+        )
+        return cells.append_column("reach_km", pa.array(list(reach), pa.list_(pa.float64())))
 
     def _bounded(self, plan: Plan) -> Bounded:
         """Read the exact totals back, in the order of their keys."""
@@ -308,8 +402,3 @@ def withheld_indexes(register: ZoneRegister, tree: ZoneTree) -> list[int]:
     """Return the cell indexes of withheld places."""
     withheld = set(tree.guard.withheld)
     return [index for index, zone in enumerate(register.zones) if zone in withheld]
-
-
-def _digest_of(places: Sequence[Place]) -> str:
-    """Digest of the versions that were read; depends on the data, so it is recorded inside only."""
-    return sha256_hex(canonical_json([[contract.name, version, str(day)] for contract, version, day in places]))

@@ -5,8 +5,11 @@
       subscriber_day_parts/v=<delivery>/day=<date>/*.parquet
       subscriber_days/v=<version>/day=<date>/*.parquet    days of several parts; a day of one part is that part
       manifests/subscriber_days/<date>.json     where a reader of that day finds it
+      nights/month=<month>/v=<version>/*.parquet    made of the month's days; the version names what it was made of
+      manifests/nights/<month>.json       where a reader of that month finds it
       quarantine/v=<delivery>/*.parquet
       zones.json                          register of H3 cells; positions are given once
+      units.json                          register of the administrative unit of each H3 cell; decided once a layer
       exact/<release>/*.parquet           gone once sealed
       approvals/<sha256>.json             signed statements; append-only, each under its own digest
       vault/, ledger.sqlite
@@ -20,7 +23,7 @@ import hashlib
 import json
 import shutil
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -33,8 +36,10 @@ from pyspark.sql import functions as F
 
 from jobs.config import StorageConfig
 from privacy.durable import write_whole
+from privacy.unit import PrivacyMonth
 from schemas.contract import Contract
 from schemas.errors import ConfigError, InputError
+from schemas.nights import NIGHTS
 from schemas.subscriber_days import SUBSCRIBER_DAY_PARTS, SUBSCRIBER_DAYS
 
 DAY_FOLDER = "day"
@@ -92,6 +97,11 @@ class Storage:
     def zones(self) -> Path:
         """Register of the country's H3 cells."""
         return self.confidential / "zones.json"
+
+    @property
+    def units(self) -> Path:
+        """Register of the administrative units of the country's H3 cells."""
+        return self.confidential / "units.json"
 
     def version(self, contract: Contract, version: str) -> Path:
         """Folder of one version of a table."""
@@ -151,6 +161,11 @@ class Storage:
         return {file.stem: DeliveryRecord.model_validate_json(file.read_bytes()) for file in files}
 
     @property
+    def delivered_until(self) -> date | None:
+        """The last day that any delivery was for; nothing where there is none. Operators say it: no record does."""
+        return max((delivery.last for delivery in self.deliveries().values()), default=None)
+
+    @property
     def is_synthetic(self) -> bool:
         """Whether every delivery bears the mark of the synthetic country."""
         deliveries = self.deliveries().values()
@@ -179,15 +194,56 @@ class Storage:
         Raises:
             InputError: A day was never delivered; late rows that another delivery brought do not make it so.
         """
-        manifests = {day: self._read_manifest(contract, day) for day in days}
-        found = {day: manifest for day, manifest in manifests.items() if manifest and manifest.state.delivered}
-        if missing := sorted(set(manifests) - set(found)):
+        wanted = tuple(days)
+        found = self.delivered(contract, wanted)
+        if missing := sorted(set(wanted) - {day for _, _, day in found}):
             raise InputError(
                 f"No delivery for {', '.join(map(str, missing))}.",
                 "every day of the period, empty days included",
                 "ingest the missing deliveries with `whimbrel ingest --days ...`",
             )
+        return found
+
+    def delivered(self, contract: Contract, days: Iterable[date]) -> "list[Place]":
+        """Return where the version of each day stands that readers see now; days never delivered are left out."""
+        manifests = {day: self._read_manifest(contract, day) for day in days}
+        found = {day: manifest for day, manifest in manifests.items() if manifest and manifest.state.delivered}
         return [(_DAY_TABLES[manifest.table], manifest.version, day) for day, manifest in found.items()]
+
+    def write_nights(self, nights: DataFrame, month: PrivacyMonth, version: str) -> None:
+        """Write a version of a month's nights, in place of what an interrupted run left of it, and switch its readers.
+
+        Call it `alone`. Killed at any point, it leaves the old nights or the new.
+        """
+        folder = self._nights(month, version)
+        shutil.rmtree(folder, ignore_errors=True)
+        NIGHTS.conform(nights).write.parquet(str(folder))
+        write_json(self._nights_manifest(month), {"version": version})
+
+    def remove_other_nights(self, month: PrivacyMonth, version: str) -> None:
+        """Remove a month's nights but for one version; call it `alone`, once that is what readers see."""
+        kept = self._nights(month, version)
+        for other in kept.parent.glob("v=*"):
+            if other != kept:
+                shutil.rmtree(other)
+
+    def nights_version(self, month: PrivacyMonth) -> str | None:
+        """Return which version of a month's nights readers see; nothing where there is none."""
+        path = self._nights_manifest(month)
+        return str(json.loads(path.read_bytes())["version"]) if path.exists() else None
+
+    def read_nights(self, session: SparkSession, versions: Mapping[PrivacyMonth, str]) -> DataFrame:
+        """Read the nights of months in given versions; a month in which nobody was seen at night reads as none."""
+        folders = [self._nights(month, version) for month, version in versions.items()]
+        if found := [str(folder) for folder in folders if any(folder.glob("*.parquet"))]:
+            return session.read.schema(NIGHTS.schema).parquet(*found)
+        return session.createDataFrame([], NIGHTS.schema)
+
+    def _nights(self, month: PrivacyMonth, version: str) -> Path:
+        return self.confidential / NIGHTS.name / f"month={month}" / f"v={version}"
+
+    def _nights_manifest(self, month: PrivacyMonth) -> Path:
+        return self.confidential / "manifests" / NIGHTS.name / f"{month}.json"
 
 
 def _require_owner_only(folder: Path) -> None:

@@ -268,12 +268,13 @@ def _note(past: _Past, entry: Entry) -> None:
 def _applicant(key: ReleaseKey, past: _Past) -> Applicant:
     reserved: Any = past.reserved[key].says
     sealed: Any = past.sealed[key].says
-    levels, left = reserved["parameters"].get("levels", []), past.left[series_of(key)]
+    parameters, left = reserved["parameters"], past.left[series_of(key)]
+    measured = [*parameters.get("levels", ()), *parameters.get("tables", ())]
     return Applicant(
         key=key,
         artefact_sha256=sealed["artefact_sha256"],
-        policy_sha256=reserved["parameters"]["policy_sha256"],
-        finest_resolution=max((level["resolution"] or 0 for level in levels), default=0),
+        policy_sha256=parameters["policy_sha256"],
+        finest_resolution=max((part["resolution"] or 0 for part in measured), default=0),
         pools=frozenset(charge["pool"] for charge in reserved["charges"]),
         is_first=len(left) == (key in left),
     )

@@ -17,6 +17,9 @@ from schemas.errors import UnboundedContributionError
 FIXED_POINT: Final = 1024
 """Units of a contribution of one: weights are multiples of 1/1024, so that sums are exact integers."""
 
+EVERYTHING: Final = "everything"
+"""Key of a bound on all that a subscriber contributes: one key for every row, so no table has a larger norm."""
+
 
 @dataclass(frozen=True)
 class LevelBound:
@@ -62,7 +65,8 @@ def bounded_totals(contributions: DataFrame, bounds: Sequence[LevelBound], *, pa
     w^2 S <= squared bound, S being the sum of squared totals of the subscriber at the level.
 
     Args:
-        contributions: `subscriber`, the key columns of `bounds` (longs), `amount` (long, not negative).
+        contributions: `subscriber`, the key columns of `bounds` (longs; but for `EVERYTHING`, which has none), `amount`
+            (long, not negative).
         bounds: From coarse to fine; the last one's key is that of the result.
         partitions: Of the exchange by subscriber.
 
@@ -93,14 +97,15 @@ def contribution_weights(
     Returns:
         `subscriber`, `by`, `rows` (array of the keys and the amount), `weight` in 1/1024, at most 1024.
     """
-    keys = [bound.key for bound in bounds]
+    keys = [bound.key for bound in bounds if bound.key != EVERYTHING]
     grouped = (
         contributions.repartition(partitions, "subscriber")
         .groupBy("subscriber", *by)
         .agg(F.collect_list(F.struct(*keys, "amount")).alias("rows"))
     )
     # Norms and weight are columns of their own, because an engine evaluates a shared expression at each mention.
-    normed = grouped.select("subscriber", *by, "rows", *[_squared_norm(key).alias(f"norm_{key}") for key in keys])
+    norms = [_squared_norm(bound.key).alias(f"norm_{bound.key}") for bound in bounds]
+    normed = grouped.select("subscriber", *by, "rows", *norms)
     weights = [_largest_weight(F.col(f"norm_{bound.key}"), bound.squared) for bound in bounds]
     return normed.select("subscriber", *by, "rows", F.least(_long(FIXED_POINT), *weights).alias("weight"))
 
@@ -121,6 +126,8 @@ def _squared_norm(key: str) -> Column:
 
     A run of equal keys adds n (2 t - n) when a row of amount n brings its total to t: the telescoping of t^2.
     """
+    if key == EVERYTHING:
+        return F.aggregate("rows", _long(0), lambda total, row: total + row["amount"], lambda total: total * total)
 
     def step(state: Column, row: Column) -> Column:
         total = F.when(state["key"] == row["key"], state["total"] + row["n"]).otherwise(row["n"])

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import lru_cache
 from typing import Final
 
 from privacy.policy import EventPolicy, Policy, ProductPolicy
@@ -12,6 +13,9 @@ from schemas.errors import BudgetExceededError
 
 PLANNED_MONTHS: Final = 24
 """Two years: the longest look-back (migration) and the life of a key epoch."""
+
+_REMEMBERED: Final = 32
+"""Calendars of an event kept: every release simulates its own, and those of one event share a few."""
 
 _RELEASES_IN_FIVE_WEEKS: Final[Mapping[PeriodKind, int]] = {
     PeriodKind.DAY: 35,
@@ -177,10 +181,12 @@ def _look_back(product: ProductPolicy, last: PrivacyMonth) -> Iterator[PrivacyMo
     return (last.next(n) for n in range(1, farthest + 1))
 
 
-def _worst(event: EventPolicy, span: tuple[PrivacyMonth, ...]) -> Counter[str]:
+@lru_cache(maxsize=_REMEMBERED)
+def _worst(event: EventPolicy, span: tuple[PrivacyMonth, ...]) -> Mapping[str, int]:
     """The most that one event charges to each month, over all days of onset that can reach it."""
     reach = timedelta(days=event.daily_releases + 7 * event.weekly_releases + event.look_back_days)
-    day, last = span[0].first_day - reach, span[-1].next().last_day
+    before = timedelta(days=7 * event.weekly_before + event.look_back_days)
+    day, last = span[0].first_day - reach, span[-1].next().last_day + before
     worst: Counter[str] = Counter()
     while day <= last:
         worst |= Counter({charge.privacy_month: charge.micro_rho for charge in event.charges(day)})

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 from privacy.canonical import JsonValue
+from privacy.intervals import Z_95
 
 NOT_MEASURED: Final = (
     "not measured in this release: totals after contribution bounds are at most the full "
@@ -16,8 +17,14 @@ NOT_MEASURED: Final = (
 )
 """What a card says where no histogram of its bounds is sealed."""
 
-Z_95: Final = 1.959964
-"""Half width of a 95 % interval of a normal variable, in standard deviations."""
+SEEN_ALL_DAY: Final = (
+    "not measured in this release: values are at most the full counts, most so for subscribers who are seen at one "
+    "place at all times of day"
+)
+"""What a card says where the bounds cut those who are seen most."""
+
+NOTHING_CUT: Final = "nothing: each subscriber counts once, in full"
+"""What a card says where the bounds are what one subscriber is."""
 
 CLEAR_SIGMA: Final = 10.0
 """A share is stated where what it is a share of stands this many sigma above zero: its interval takes the denominator

@@ -19,10 +19,12 @@ from pyspark.sql import functions as F
 from privacy import mechanisms
 from privacy.bounding import FIXED_POINT, Bounded, LevelBound, contribution_weights, period_bounds
 from privacy.canonical import JsonValue, canonical_json
-from privacy.clipping import Z_95, Class, Clipping, clipping_of
-from privacy.plan import Plan
+from privacy.clipping import Class, Clipping, clipping_of
+from privacy.intervals import Z_95
+from privacy.plan import PeriodicPlan
 from privacy.policy import ProductPolicy
 from privacy.sealed import Opened
+from privacy.zoning import Zoning
 from schemas.errors import SealLostError
 from schemas.published import CONTRIBUTION_HISTOGRAM, CUT, KEPT
 
@@ -40,7 +42,7 @@ _ONE_SUBSCRIBER: Final = (LevelBound("bin", 1),)
 
 
 @dataclass(frozen=True, kw_only=True)
-class ContributionHistogramPlan(Plan):
+class ContributionHistogramPlan(PeriodicPlan):
     """A histogram of what the bounds of another product cut off.
 
     Args:
@@ -125,7 +127,9 @@ class ContributionHistogramPlan(Plan):
 def bounds_note(measured: ProductPolicy, definition_parameters: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
     """Say which bounds a histogram looks at: it holds for a product with an equal note, and for no other."""
     levels: list[JsonValue] = [{"resolution": level.resolution, "c2": level.c2} for level in measured.levels]
+    zoning = {} if measured.zoning is Zoning.H3 else {"zoning": str(measured.zoning)}
     return {
+        **zoning,
         "product": measured.product,
         "kind": str(measured.kind),
         "definition_id": measured.definition_id,

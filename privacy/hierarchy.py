@@ -1,17 +1,21 @@
 """Public key domains: trees of zones, from coarse to fine.
 
-A domain is public: it depends on the operator's network alone, never on who called.
+A domain is public: it depends on the operator's network, and on boundaries where zones are administrative units, never
+on who called.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import h3
 import numpy as np
 import numpy.typing as npt
 
+from privacy.canonical import JsonValue
 from privacy.places import NO_GUARD, Guard
+from privacy.zoning import AdminUnits, Zoning, layer_sha256, zones_of_cells
 from schemas.errors import ConfigError
 
 Indices = npt.NDArray[np.int64]
@@ -22,30 +26,35 @@ class ZoneLevel:
     """One level of a tree.
 
     Args:
-        resolution: H3 resolution.
-        zones: H3 names, sorted; the position is the zone's index at this level.
+        resolution: H3 resolution, or admin level.
+        zones: H3 names or p-codes, sorted; the position is the zone's index at this level.
         members: Number of base cells in each zone.
+        kind: What the zones are.
     """
 
     resolution: int
     zones: tuple[str, ...]
     members: tuple[int, ...]
+    kind: Zoning = Zoning.H3
 
 
 @dataclass(frozen=True)
 class ZoneTree:
-    """The H3 cells of a country and their ancestors at the resolutions of a product.
+    """The H3 cells of a country and the zones that they lie in at the levels of a product.
 
     Args:
         base_cells: H3 names of the base resolution, sorted.
-        resolutions: Resolutions of the levels, coarse to fine; the finest may be the base resolution or coarser.
+        resolutions: Resolutions of the levels, coarse to fine, the finest being the base resolution or coarser; or
+            admin levels, where there are units.
         guard: Zones that are never looked into, and base cells that are in no key: decided before anything is counted,
             and of no use afterwards.
+        units: The administrative units, where they are the zones; none: the zones are H3 cells.
     """
 
     base_cells: tuple[str, ...]
     resolutions: tuple[int, ...]
     guard: Guard = NO_GUARD
+    units: AdminUnits | None = None
 
     def __post_init__(self) -> None:
         if not self.base_cells:
@@ -54,12 +63,20 @@ class ZoneTree:
             )
         if list(self.base_cells) != sorted(set(self.base_cells)):
             raise ConfigError("The zones are not sorted, or one stands twice.", "sorted names")
-        if list(self.resolutions) != sorted(set(self.resolutions)) or self.resolutions[-1] > self.base_resolution:
+        if self.units and any(len(codes) != len(self.base_cells) for codes in self.units.of_cells):
+            raise ConfigError("The units are those of other base cells.", "a unit for each base cell at each level")
+        finest = max(self.units.levels) if self.units else self.base_resolution
+        if list(self.resolutions) != sorted(set(self.resolutions)) or self.resolutions[-1] > finest:
             raise ConfigError(
-                f"The levels {self.resolutions} do not fit zones of resolution {self.base_resolution}.",
+                f"The levels {self.resolutions} do not fit zones of {self.zoning.place(finest)}.",
                 "resolutions from coarse to fine, none finer than the zones",
                 "correct the product's levels in the policy, or base_resolution in whimbrel.toml",
             )
+
+    @property
+    def zoning(self) -> Zoning:
+        """What the zones are."""
+        return Zoning.ADMIN if self.units else Zoning.H3
 
     @property
     def base_resolution(self) -> int:
@@ -72,16 +89,16 @@ class ZoneTree:
         return tuple(self._level(resolution) for resolution in self.resolutions)
 
     def _level(self, resolution: int) -> ZoneLevel:
-        zones, members = np.unique(self._ancestors(resolution), return_counts=True)
-        return ZoneLevel(resolution, tuple(map(str, zones)), tuple(map(int, members)))
+        zones, members = np.unique(self._zones_of_cells(resolution), return_counts=True)
+        return ZoneLevel(resolution, tuple(map(str, zones)), tuple(map(int, members)), self.zoning)
 
-    def _ancestors(self, resolution: int) -> list[str]:
-        return [str(h3.cell_to_parent(cell, resolution)) for cell in self.base_cells]
+    def _zones_of_cells(self, resolution: int) -> list[str]:
+        return zones_of_cells(self.base_cells, resolution, self.units)
 
     @cached_property
     def base_to_level(self) -> tuple[Indices, ...]:
         """For each level, the index of the zone in which each base cell lies."""
-        return tuple(_positions(level.zones, self._ancestors(level.resolution)) for level in self.levels)
+        return tuple(_positions(level.zones, self._zones_of_cells(level.resolution)) for level in self.levels)
 
     @cached_property
     def closed(self) -> tuple[npt.NDArray[np.bool_], ...]:
@@ -97,9 +114,45 @@ class ZoneTree:
 
     def parents(self, level: int) -> Indices:
         """For each zone of a level, the index of its parent one level up."""
-        coarser, finer = self.levels[level - 1], self.levels[level]
-        ancestors = [str(h3.cell_to_parent(zone, coarser.resolution)) for zone in finer.zones]
-        return _positions(coarser.zones, ancestors)
+        parents = np.zeros(len(self.levels[level].zones), dtype=np.int64)
+        parents[self.base_to_level[level]] = self.base_to_level[level - 1]  # zones nest: each cell says the same
+        return parents
+
+    @property
+    def facts(self) -> dict[str, JsonValue]:
+        """The tree for machines, without its guard: what a sealed artefact says of it."""
+        units: dict[str, JsonValue] = {"units": self.units.facts} if self.units else {}
+        return {"base_cells": self.base_cells, "resolutions": self.resolutions, **units}
+
+    @classmethod
+    def of(cls, facts: Mapping[str, Any]) -> "ZoneTree":
+        """Read what `facts` wrote.
+
+        Raises:
+            KeyError, TypeError, ValueError: It is something else.
+            ConfigError: It contradicts itself.
+        """
+        units = AdminUnits.of(facts["units"]) if "units" in facts else None
+        return cls(tuple(facts["base_cells"]), tuple(facts["resolutions"]), units=units)
+
+    @property
+    def terms(self) -> dict[str, JsonValue]:
+        """What a reservation fixes besides the base cells: which unit each of them belongs to, and its outline."""
+        return {"units_sha256": self.units.sha256} if self.units else {}
+
+    @property
+    def note(self) -> dict[str, JsonValue]:
+        """What a card says of the domain."""
+        note: dict[str, JsonValue] = {
+            "base_resolution": self.base_resolution,
+            "resolutions": self.resolutions,
+            "zones": len(self.base_cells),
+        }
+        return {**note, **self._units_note(self.units)} if self.units else note
+
+    def _units_note(self, units: AdminUnits) -> dict[str, JsonValue]:
+        drawn = tuple(units.drawn(self.resolutions))
+        return {"zoning": str(self.zoning), "units": len(drawn), "units_sha256": layer_sha256(drawn)}
 
 
 def _positions(zones: Sequence[str], wanted: Sequence[str]) -> Indices:

@@ -15,7 +15,7 @@ import pyarrow as pa
 from privacy.canonical import JsonValue, canonical_json
 from privacy.hierarchy import PairTree, ZoneTree
 from privacy.topdown import LevelMeasurements
-from schemas.errors import SealLostError
+from schemas.errors import ConfigError, SealLostError
 
 _METADATA: Final = b"whimbrel"
 _ESTIMATOR: Final = 2
@@ -64,8 +64,7 @@ class Measurements:
     def _facts(self) -> dict[str, JsonValue]:
         return {
             "estimator": _ESTIMATOR,
-            "base_cells": self.zones.base_cells,
-            "resolutions": self.zones.resolutions,
+            **self.zones.facts,
             "sigmas": [level.sigma for level in self.levels],
             "fixed_point": self.fixed_point,
             "publish_sigma": self.publish_sigma,
@@ -82,8 +81,8 @@ class Measurements:
         try:
             table = pa.ipc.open_stream(data).read_all()
             facts = json.loads(table.schema.metadata[_METADATA])
-            zones = ZoneTree(tuple(facts["base_cells"]), tuple(facts["resolutions"]))
-        except (pa.ArrowInvalid, OSError, KeyError, TypeError, ValueError) as error:
+            zones = ZoneTree.of(facts)
+        except (pa.ArrowInvalid, OSError, KeyError, TypeError, ValueError, ConfigError) as error:
             raise SealLostError(
                 "The sealed measurements cannot be read.",
                 "what a release sealed",

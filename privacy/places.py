@@ -14,6 +14,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self
 
@@ -22,6 +23,7 @@ from pydantic import ConfigDict, Field, StringConstraints, TypeAdapter, Validati
 from pydantic.dataclasses import dataclass as validated
 
 from privacy.canonical import sha256_hex
+from privacy.zoning import AdminUnits, zones_of_cells
 from schemas.errors import ConfigError
 
 LEAST_OTHERS: Final = 2
@@ -181,27 +183,26 @@ class SensitivePlaces:
         """Return the ids of the places that somebody should have looked at again."""
         return tuple(place.id for place in self.places if place.review_by < today)
 
-    def guard(self, base_cells: Sequence[str], resolutions: Sequence[int]) -> Guard:
+    def guard(self, base_cells: Sequence[str], resolutions: Sequence[int], units: AdminUnits | None = None) -> Guard:
         """Say what the list does to a domain.
 
         A place that is to be coarsened is shown in the finest zone, at its resolution or coarser, that holds enough
-        other base cells; where no level has such a zone, it is withheld.
+        other base cells; where no level has such a zone, it is withheld. An administrative unit is such a zone where
+        the whole of an H3 cell lies in it that would be one: so a unit never tells more than H3 cells may.
 
         Args:
             base_cells: The domain at the base resolution.
             resolutions: Levels of the product, coarse to fine.
+            units: The administrative units, where they are the zones.
         """
         found = [(place, place.base_cells(base_cells)) for place in self.places]
         coarsened = {p: cells for p, cells in found if p.rule is PlaceRule.COARSEN}
         withheld = {cell for place, cells in found if place.rule is PlaceRule.WITHHOLD for cell in cells}
-        listed = withheld.union(*coarsened.values())
-        others = _others(base_cells, listed, resolutions)
+        domain = _Domain(tuple(base_cells), tuple(resolutions), units, withheld.union(*coarsened.values()))
         closed: set[str] = set()
         for place, cells in coarsened.items():
-            eligible = [r for r in resolutions if r <= (place.resolution or 0)]
             for cell in cells:
-                zones = [h3.cell_to_parent(cell, r) for r in reversed(eligible)]
-                hiding = next((zone for zone in zones if others[zone] >= LEAST_OTHERS), None)
+                hiding = domain.hiding(cell, place.resolution or 0)
                 (closed if hiding else withheld).add(hiding or cell)
         delays = [place.days or 0 for place, cells in found if place.rule is PlaceRule.DELAY and cells]
         return Guard(tuple(sorted(closed)), tuple(sorted(withheld)), max(delays, default=0))
@@ -211,10 +212,53 @@ NO_PLACES: Final = SensitivePlaces(1)
 """An empty list."""
 
 
-def _others(base_cells: Sequence[str], listed: Collection[str], resolutions: Sequence[int]) -> Counter[str]:
-    """Number of base cells of each zone that no rule touches."""
-    free = [cell for cell in base_cells if cell not in listed]
-    return Counter(h3.cell_to_parent(cell, resolution) for resolution in resolutions for cell in free)
+@dataclass(frozen=True)
+class _Domain:
+    """A domain, and the base cells of it that a rule touches.
+
+    Args:
+        base_cells: The domain at the base resolution.
+        resolutions: Levels of the product, coarse to fine.
+        units: The administrative units, where they are the zones.
+        listed: Base cells that a rule touches.
+    """
+
+    base_cells: tuple[str, ...]
+    resolutions: tuple[int, ...]
+    units: AdminUnits | None
+    listed: Collection[str]
+
+    def hiding(self, cell: str, resolution: int) -> str | None:
+        """Return the finest zone that hides a base cell; none where there is none."""
+        return self._unit(cell, resolution) if self.units else self._ancestor(cell, resolution, self.resolutions)
+
+    def _ancestor(self, cell: str, finest: int, resolutions: Sequence[int]) -> str | None:
+        """The finest H3 cell, of those resolutions and not finer than allowed, that holds enough other cells."""
+        above = [str(h3.cell_to_parent(cell, r)) for r in reversed(resolutions) if r <= finest]
+        return next((zone for zone in above if self._others[zone] >= LEAST_OTHERS), None)
+
+    def _unit(self, cell: str, finest: int) -> str | None:
+        """The finest unit that holds every base cell of the H3 cell that hides this one at whatever resolution."""
+        hiding = self._ancestor(cell, finest, range(self._base + 1))
+        if hiding is None:
+            return None
+        resolution = int(h3.get_resolution(hiding))
+        inside = [n for n, one in enumerate(self.base_cells) if h3.cell_to_parent(one, resolution) == hiding]
+        for level in reversed(self.resolutions):
+            zones = zones_of_cells(self.base_cells, level, self.units)
+            if len(held := {zones[n] for n in inside}) == 1:
+                return held.pop()
+        return None
+
+    @property
+    def _base(self) -> int:
+        return int(h3.get_resolution(self.base_cells[0]))
+
+    @cached_property
+    def _others(self) -> Counter[str]:
+        """Number of base cells of each H3 cell that no rule touches."""
+        free = [cell for cell in self.base_cells if cell not in self.listed]
+        return Counter(h3.cell_to_parent(cell, r) for r in range(self._base + 1) for cell in free)
 
 
 def _first(error: ValidationError) -> str:

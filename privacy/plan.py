@@ -7,13 +7,13 @@ from datetime import timedelta
 from typing import Final
 
 from privacy import mechanisms
-from privacy.bounding import Bounded, LevelBound
+from privacy.bounding import EVERYTHING, Bounded, LevelBound
 from privacy.canonical import JsonValue, canonical_json, sha256_hex
 from privacy.hierarchy import ZoneTree
 from privacy.ledger import ReleaseKey, Specification
-from privacy.policy import ProductPolicy
+from privacy.policy import EventPolicy, ProductPolicy
 from privacy.sensitivity import UNCLASSIFIED, Sensitivity
-from privacy.unit import Period
+from privacy.unit import Charge, Period
 from schemas.errors import PrivacyError
 
 DELTAS: Final = (1e-6, 1e-9)
@@ -29,6 +29,8 @@ SOME_PLACES: Final = (
     "not said"
 )
 """What a card says where there is a list, whether or not it names a place of this domain."""
+
+_OR_ANOTHER: Final = ", or in another privacy month that is charged"
 
 NO_LIST: Final = "no list of sensitive places was applied"
 """What a card says where there is none."""
@@ -57,7 +59,7 @@ class Plan(ABC):
 
     key: ReleaseKey
     period: Period
-    product: ProductPolicy
+    product: ProductPolicy | EventPolicy
     policy_sha256: str
     country: str
     definition: str
@@ -71,6 +73,21 @@ class Plan(ABC):
     @abstractmethod
     def bounds(self) -> tuple[LevelBound, ...]:
         """The bound on one subscriber at each level, coarse to fine, for totals over the period."""
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """Key columns that contributions have to have, coarse to fine."""
+        return tuple(bound.key for bound in self.bounds if bound.key != EVERYTHING)
+
+    @property
+    @abstractmethod
+    def charges(self) -> tuple[Charge, ...]:
+        """What the release costs, by month: every month that it depends on."""
+
+    @property
+    def paid_by(self) -> str | None:
+        """The declared event whose opening has paid for the release; none: it is charged itself."""
+        return None
 
     @property
     @abstractmethod
@@ -101,7 +118,7 @@ class Plan(ABC):
         """What the ledger fixes when the release is reserved."""
         return Specification(
             self.key,
-            self.product.charges(self.period),
+            self.charges,
             {
                 "policy_sha256": self.policy_sha256,
                 "definition_id": self.product.definition_id,
@@ -110,9 +127,11 @@ class Plan(ABC):
                 "synthetic": self.synthetic,
                 "zones": len(self.zones.base_cells),
                 "base_cells_sha256": sha256_hex("\n".join(self.zones.base_cells).encode()),
+                **self.zones.terms,
                 **({"places_sha256": self.places_sha256} if self.places_sha256 else {}),
                 **self._parameters,
             },
+            self.paid_by,
         )
 
     @property
@@ -133,7 +152,7 @@ class Plan(ABC):
             "definition_parameters": {**self.definition_parameters},
             "unit_of_value": self.product.unit,
             "unit_of_privacy": f"all records of one subscriber in privacy month {month} "
-            f"({month.first_day} to {month.last_day})",
+            f"({month.first_day} to {month.last_day}){_OR_ANOTHER if len(self.charges) > 1 else ''}",
             "neighbours": "two data sets that differ by one such unit, present or absent",
             "sensitive_places": SOME_PLACES if self.places_sha256 else NO_LIST,
             "not_before": self.not_before,
@@ -154,10 +173,11 @@ class Plan(ABC):
         return (self.period.last_day + timedelta(days)).isoformat() if days else None
 
     def _privacy(self) -> dict[str, JsonValue]:
-        rho = self.product.micro_rho
+        rho, most = self.product.micro_rho, max(charge.micro_rho for charge in self.charges)
         return {
             "micro_rho": rho,
-            "epsilon": [{"delta": delta, "epsilon": mechanisms.epsilon(rho, delta)} for delta in DELTAS],
+            **({"most_micro_rho": most} if most > rho else {}),
+            "epsilon": [{"delta": delta, "epsilon": mechanisms.epsilon(most, delta)} for delta in DELTAS],
             "charges": self.specification.body["charges"],
             "policy_sha256": self.policy_sha256,
             **self._mechanism,
@@ -186,8 +206,20 @@ class Plan(ABC):
         return canonical_json(_terms(self.card)) == canonical_json(_terms(sealed))
 
 
-_FINDINGS: Final = frozenset({"clipping", "clipping_bias", "sensitivity"})
-"""What a card knows from other releases and from declared events."""
+@dataclass(frozen=True, kw_only=True)
+class PeriodicPlan(Plan):
+    """A release of a product that is released period after period, and charged itself."""
+
+    product: ProductPolicy
+
+    @property
+    def charges(self) -> tuple[Charge, ...]:
+        """What the release costs, by month."""
+        return self.product.charges(self.period)
+
+
+_FINDINGS: Final = frozenset({"clipping", "clipping_bias", "sensitivity", "delivered_until"})
+"""What a card knows from other releases, from declared events and from deliveries."""
 
 
 def _terms(card: Mapping[str, JsonValue]) -> dict[str, JsonValue]:

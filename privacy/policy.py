@@ -26,6 +26,7 @@ from pydantic.dataclasses import dataclass
 from privacy.canonical import sha256_hex
 from privacy.sensitivity import SensitivityClass, SensitivityPolicy
 from privacy.unit import Charge, Period, PeriodKind, PrivacyMonth, ScheduledRelease
+from privacy.zoning import MOST_ADMIN_LEVELS, Zoning
 from schemas.errors import ConfigError, PrivacyError
 
 SHIPPED: Final = Path(__file__).with_name("policy.toml")
@@ -46,6 +47,9 @@ Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z_]*$")]
 Positive = Annotated[float, Field(gt=0, strict=True, allow_inf_nan=False)]
 """A bound or a limit."""
 
+Resolution = Annotated[int, Field(ge=0, le=15, strict=True)]
+"""An H3 resolution."""
+
 Cut = Annotated[float, Field(gt=0, strict=True)]
 """A noisy value in sigma from which something is done; infinite: never."""
 
@@ -53,6 +57,24 @@ CalendarMonth = Annotated[int, Field(ge=1, le=12, strict=True)]
 """1 to 12."""
 
 _EVERY_MONTH: Final = tuple(range(1, 13))
+
+DIMENSIONS: Final[Mapping[str, frozenset[str]]] = {
+    "presence": frozenset({"zone", "bin"}),
+    "active_subscribers": frozenset({"zone"}),
+    "residents": frozenset({"zone", "sex", "age_band"}),
+    "displacement": frozenset({"home", "location", "transition"}),
+}
+"""What the tables of a product can be by. A table by location is of those away; by nothing, of the whole domain."""
+
+_SEVERAL_KEYS: Final = frozenset({"presence"})
+"""Products under several of whose keys a subscriber stands at once: what is bounded is the norm over all dimensions,
+so a table by fewer has no bound. Of the others each subscriber has one key, and so one in every table."""
+
+_ONE_KEY: Final = frozenset({"active_subscribers", "residents", "relocations", "migration", "displacement"})
+"""Products in which a subscriber counts under one key: it is one, and nothing of it is cut off."""
+
+_PLACES: Final = frozenset({"zone", "home", "location"})
+"""Dimensions that have a resolution."""
 
 
 @dataclass(frozen=True, config=_STRICT)
@@ -73,12 +95,38 @@ class LevelPolicy:
     Args:
         resolution: H3 resolution of both ends, 0 to 15.
         micro_rho: The level's share of the release's loss.
-        c2: Squared L2 bound on one subscriber's contribution, (trips a day)^2.
+        c2: Squared L2 bound on one subscriber's contribution, in the unit of the value, squared.
     """
 
-    resolution: Annotated[int, Field(ge=0, le=15, strict=True)]
+    resolution: Resolution
     micro_rho: MicroRho
     c2: Positive
+
+
+@dataclass(frozen=True, config=_STRICT)
+class TablePolicy:
+    """One table of a release of marginals: every key that its dimensions make up is measured.
+
+    Args:
+        by: Its dimensions, in the order of its rows; none: one number for the whole domain.
+        micro_rho: The table's share of the release's loss.
+        c2: Squared L2 bound on one subscriber's contribution, in the unit of the value, squared.
+        resolution: H3 resolution of its zones, 0 to 15; none where it is by no zone.
+    """
+
+    by: tuple[Name, ...]
+    micro_rho: MicroRho
+    c2: Positive
+    resolution: Resolution | None = None
+
+    @model_validator(mode="after")
+    def _has_a_resolution_where_it_has_zones(self) -> Self:
+        if len(set(self.by)) != len(self.by):
+            raise ValueError(f"a table is by {', '.join(self.by)}: one of them twice")
+        if bool(_PLACES.intersection(self.by)) != (self.resolution is not None):
+            by = ", ".join(self.by) or "nothing"
+            raise ValueError(f"a table by {by} lacks a resolution for its zones, or has one without zones")
+        return self
 
 
 @dataclass(frozen=True, config=_STRICT)
@@ -100,10 +148,15 @@ class ChargeRule:
             raise ValueError(f"months_back {list(self.months_back)} is not [nearest, farthest] from 0 up")
         return self
 
+    @property
+    def back(self) -> range:
+        """The months charged, counted back from the period's own."""
+        nearest, farthest = self.months_back
+        return range(nearest, farthest + 1)
+
     def months(self, own: PrivacyMonth) -> Iterator[PrivacyMonth]:
         """The months charged by a release whose period lies in `own`."""
-        nearest, farthest = self.months_back
-        return (own.next(-back) for back in range(nearest, farthest + 1))
+        return (own.next(-back) for back in self.back)
 
 
 @dataclass(frozen=True, config=_STRICT)
@@ -120,11 +173,13 @@ class ProductPolicy:
         definition_id: Definition in docs/methods, for instance `od_trips/1`.
         unit: Unit of a released value.
         levels: Levels from coarse to fine; their losses add up to micro_rho. Empty: not released top-down.
+        tables: Tables of marginals; their losses add up to micro_rho. Empty: no marginals are released.
         expand_sigma: A pair's children are measured where its noisy value reaches this many sigma.
         publish_sigma: A row is published where its estimate reaches this many of its standard deviations.
         calendar_months: Months in which a monthly product is released; all twelve unless told.
         sensitivity: Class of its releases, the least that any of them has.
         grid: Points of a histogram's grid in order, multiples of 1/8 of a trip a day. Empty: no histogram.
+        zoning: What its zones are; where they are administrative units, a resolution is an admin level.
     """
 
     product: Name
@@ -136,11 +191,19 @@ class ProductPolicy:
     definition_id: str
     unit: str
     levels: tuple[LevelPolicy, ...] = ()
+    tables: tuple[TablePolicy, ...] = ()
     expand_sigma: Cut = math.inf
     publish_sigma: Cut = math.inf
     calendar_months: tuple[CalendarMonth, ...] = _EVERY_MONTH
     sensitivity: SensitivityClass = SensitivityClass.RESTRICTED
     grid: tuple[Positive, ...] = ()
+    zoning: Zoning = Zoning.H3
+
+    @model_validator(mode="after")
+    def _has_levels_of_its_zoning(self) -> Self:
+        if self.zoning is Zoning.ADMIN and (odd := [n for n in self.resolutions if not 1 <= n <= MOST_ADMIN_LEVELS]):
+            raise ValueError(f"{odd[0]} is no admin level: they go from 1 to {MOST_ADMIN_LEVELS}")
+        return self
 
     @model_validator(mode="after")
     def _has_a_grid(self) -> Self:
@@ -156,6 +219,7 @@ class ProductPolicy:
             return self
         if (total := sum(level.micro_rho for level in self.levels)) != self.micro_rho:
             raise ValueError(f"the levels' micro_rho add up to {total}, not to the product's {self.micro_rho}")
+        _check_one(self.product, self.levels)
         if any(fine.resolution <= coarse.resolution for coarse, fine in pairwise(self.levels)):
             raise ValueError("the levels do not go from coarse to fine")
         if not math.isfinite(self.expand_sigma + self.publish_sigma):
@@ -163,10 +227,35 @@ class ProductPolicy:
         return self
 
     @model_validator(mode="after")
+    def _has_tables_that_add_up(self) -> Self:
+        _check_tables(self.product, self.tables, self.micro_rho)
+        return self
+
+    @model_validator(mode="after")
+    def _is_measured_as_its_product_is(self) -> Self:
+        given = {"levels": self.levels, "tables": self.tables, "grid": self.grid}
+        found = [name for name, parts in given.items() if parts]
+        way = {"contribution_histogram": "grid"}.get(self.product, "tables" if self.product in DIMENSIONS else "levels")
+        if found != [way] and (found or self.releases):
+            raise ValueError(f"{self.product} is measured by {way}, not by {' and '.join(found) or 'nothing'}")
+        return self
+
+    @model_validator(mode="after")
     def _is_schedulable(self) -> Self:
         if self.calendar_months != _EVERY_MONTH and self.kind is not PeriodKind.MONTH:
             raise ValueError(f"calendar_months is for monthly products, not for a {self.kind}")
         return self
+
+    @property
+    def resolutions(self) -> tuple[int, ...]:
+        """H3 resolutions of its levels or tables, coarse to fine."""
+        return _resolutions((*self.levels, *self.tables))
+
+    @property
+    def most_micro_rho(self) -> int:
+        """The most that one release costs one privacy month."""
+        charged = Counter(back for rule in self.charged for back in rule.back for _ in range(rule.factor))
+        return self.micro_rho * max(charged.values())
 
     def periods(self, month: PrivacyMonth) -> tuple[Period, ...]:
         """The releases that the policy schedules in a privacy month."""
@@ -189,7 +278,7 @@ class ProductPolicy:
 
 @dataclass(frozen=True, config=_STRICT)
 class EventPolicy:
-    """A product released after a declared event: daily first, then by ISO week.
+    """A product released for a declared event: the usual state before it, then daily, then by ISO week.
 
     Args:
         product: Name, as in the ledger and the bundle.
@@ -197,11 +286,14 @@ class EventPolicy:
         micro_rho: Loss of one release.
         definition_id: Definition in docs/methods.
         unit: Unit of a released value.
+        weekly_before: ISO weeks released that ended before the onset: what is usual, to compare with.
         daily_releases: Days released, from the onset on.
         weekly_releases: ISO weeks released, from the week after the last daily release on.
         baseline_factor: How often a release falls on the baseline, the privacy month before the onset's.
         follow_up_factor: How often a release falls on any other month that it depends on.
         look_back_days: Days before its period that a release depends on.
+        tables: Tables of marginals; their losses add up to micro_rho.
+        sensitivity: Class of its releases, the least that any of them has.
     """
 
     product: Name
@@ -209,18 +301,38 @@ class EventPolicy:
     micro_rho: MicroRho
     definition_id: str
     unit: str
+    weekly_before: Annotated[int, Field(ge=0, strict=True)]
     daily_releases: Annotated[int, Field(ge=0, strict=True)]
     weekly_releases: Annotated[int, Field(ge=0, strict=True)]
     baseline_factor: Factor
     follow_up_factor: Factor
     look_back_days: Annotated[int, Field(ge=0, strict=True)]
+    tables: Annotated[tuple[TablePolicy, ...], Field(min_length=1)]
+    sensitivity: SensitivityClass = SensitivityClass.RESTRICTED
+
+    @model_validator(mode="after")
+    def _has_tables_that_add_up(self) -> Self:
+        _check_tables(self.product, self.tables, self.micro_rho)
+        return self
+
+    @property
+    def resolutions(self) -> tuple[int, ...]:
+        """H3 resolutions of its tables, coarse to fine."""
+        return _resolutions(self.tables)
+
+    @property
+    def zoning(self) -> Zoning:
+        """What its zones are: an area has an outline of its own, which H3 cells follow and units do not."""
+        return Zoning.H3
 
     def periods(self, onset: date) -> tuple[Period, ...]:
         """The whole schedule of an event, in order."""
+        before = (onset - timedelta(weeks=n) for n in range(self.weekly_before, 0, -1))
         days = (onset + timedelta(days=n) for n in range(self.daily_releases))
         after = onset + timedelta(days=self.daily_releases)
         weeks = (after + timedelta(weeks=n) for n in range(self.weekly_releases))
         return (
+            *(Period.of(PeriodKind.WEEK, day) for day in before),
             *(Period(PeriodKind.DAY, day) for day in days),
             *(Period.of(PeriodKind.WEEK, day) for day in weeks),
         )
@@ -233,6 +345,21 @@ class EventPolicy:
         """
         baseline = PrivacyMonth.of(onset).next(-1)
         return tuple(ScheduledRelease(period, self._charges(period, baseline)) for period in self.periods(onset))
+
+    def scheduled(self, onset: date, period: Period) -> ScheduledRelease:
+        """The release of one period of an event's schedule.
+
+        Raises:
+            PrivacyError: The schedule has no release of this period.
+        """
+        for release in self.schedule(onset):
+            if release.period == period:
+                return release
+        raise PrivacyError(
+            f"No release of {self.product} is foreseen for {period} after an event of {onset}.",
+            expected=", ".join(str(foreseen) for foreseen in self.periods(onset)),
+            remedy="choose one of these periods",
+        )
 
     def charges(self, onset: date) -> tuple[Charge, ...]:
         """What the whole schedule of an event costs, by month."""
@@ -267,6 +394,57 @@ class MobilityPolicy:
 
 
 @dataclass(frozen=True, config=_STRICT)
+class StrataPolicy:
+    """The public values of a registrant's stratum; any other value counts as not available, and is never imputed.
+
+    Args:
+        sex: Values of sex.
+        age_bands: Values of the age band.
+    """
+
+    sex: tuple[str, ...]
+    age_bands: tuple[str, ...]
+
+
+@dataclass(frozen=True, config=_STRICT)
+class ResidencePolicy:
+    """Where a subscriber lives: limits on its own nights, and on the days that an operator has to deliver.
+
+    Args:
+        night_from_h: Hour of the local day at which a night begins.
+        night_to_h: Hour of the next local day at which it ends; a night bears the date on which it ends.
+        min_nights: Nights of a privacy month on which a subscriber has to be seen, or it has no home that month.
+        min_share: Of the nights seen, the coarsest zone of the home holds more than this.
+        min_month_share: Of a window of several months, the share in which a subscriber has to be seen so.
+        min_day_share: Of a privacy month's days, the share that has to be delivered.
+        max_gap_days: Longest run of its days that may be missing.
+    """
+
+    night_from_h: Annotated[int, Field(ge=12, le=23, strict=True)]
+    night_to_h: Annotated[int, Field(ge=1, le=12, strict=True)]
+    min_nights: Annotated[int, Field(gt=0, strict=True)]
+    min_share: Annotated[float, Field(ge=0, lt=1, strict=True)]
+    min_month_share: Annotated[float, Field(gt=0, le=1, strict=True)]
+    min_day_share: Annotated[float, Field(gt=0, le=1, strict=True)]
+    max_gap_days: Annotated[int, Field(ge=0, strict=True)]
+
+
+@dataclass(frozen=True, config=_STRICT)
+class AwayPolicy:
+    """Who is away from home after an event: limits on a subscriber's own nights.
+
+    Args:
+        carry_forward_nights: Nights for which the last night seen counts, itself included; then silent.
+        min_away_km: A night at a cell whose centre is nearer to the home's than this is a night at home.
+        min_weekday_nights: Nights of one weekday at one place, in the baseline month, that make it the expected place.
+    """
+
+    carry_forward_nights: Annotated[int, Field(gt=0, strict=True)]
+    min_away_km: Positive
+    min_weekday_nights: Annotated[int, Field(gt=0, strict=True)]
+
+
+@dataclass(frozen=True, config=_STRICT)
 class Policy:
     """The whole policy, validated.
 
@@ -274,6 +452,9 @@ class Policy:
         version: Version of the file's layout.
         pools: Pools by name.
         mobility: What counts as a trip.
+        strata: Public values of sex and age band.
+        residence: Where a subscriber lives.
+        away: Who is away from home after an event.
         products: Products released period after period.
         events: Products released after a declared event.
         sensitivity: What makes a release sensitive.
@@ -283,6 +464,9 @@ class Policy:
     version: Literal[1]
     pools: Mapping[Name, PoolPolicy]
     mobility: MobilityPolicy
+    strata: StrataPolicy
+    residence: ResidencePolicy
+    away: AwayPolicy
     products: tuple[ProductPolicy, ...]
     events: tuple[EventPolicy, ...] = ()
     sensitivity: SensitivityPolicy = SensitivityPolicy()
@@ -338,6 +522,48 @@ class Policy:
             expected=", ".join(f"{entry.product} by {entry.kind}" for entry in self.products),
             remedy="choose one of these, or have the policy changed",
         )
+
+    def event(self, name: str) -> EventPolicy:
+        """The policy of a product that is released after a declared event.
+
+        Raises:
+            PrivacyError: The policy has no such product; the message lists those it has.
+        """
+        for entry in self.events:
+            if entry.product == name:
+                return entry
+        raise PrivacyError(
+            f"The policy has no product {name!r} after events.",
+            expected=", ".join(entry.product for entry in self.events) or "none at all",
+            remedy="choose one of these, or have the policy changed",
+        )
+
+
+def _resolutions(parts: Iterable[LevelPolicy | TablePolicy]) -> tuple[int, ...]:
+    return tuple(sorted({part.resolution for part in parts if part.resolution is not None}))
+
+
+def _check_tables(product: str, tables: tuple[TablePolicy, ...], micro_rho: int) -> None:
+    """Refuse tables that do not add up, stand twice, or are by what the product does not know."""
+    if not tables:
+        return
+    if (total := sum(table.micro_rho for table in tables)) != micro_rho:
+        raise ValueError(f"the tables' micro_rho add up to {total}, not to the product's {micro_rho}")
+    known = DIMENSIONS.get(product, frozenset())
+    if unknown := sorted({name for table in tables for name in table.by} - known):
+        raise ValueError(f"{product} has no table by {', '.join(unknown)}: by {', '.join(sorted(known)) or 'nothing'}")
+    if product in _SEVERAL_KEYS and any(set(table.by) != known for table in tables):
+        raise ValueError(f"a table of {product} is by {', '.join(sorted(known))}, by all of them")
+    _check_one(product, tables)
+    if not _resolutions(tables):
+        raise ValueError(f"{product} has no table by zones")
+    if len({(frozenset(table.by), table.resolution) for table in tables}) != len(tables):
+        raise ValueError(f"{product} has a table twice")
+
+
+def _check_one(product: str, parts: Iterable[LevelPolicy | TablePolicy]) -> None:
+    if product in _ONE_KEY and any(part.c2 != 1 for part in parts):
+        raise ValueError(f"{product} counts each subscriber once: every c2 is 1")
 
 
 def _charges(pool: str, micro_rho: int, months: Iterable[tuple[PrivacyMonth, int]]) -> tuple[Charge, ...]:

@@ -9,17 +9,26 @@ import pyarrow as pa
 from privacy.bounding import Bounded
 from privacy.canonical import JsonValue
 from privacy.contribution_histogram import open_contribution_histogram
+from privacy.flat import open_marginals
 from privacy.ledger import Ledger, ReleaseKey, Seal
-from privacy.od_trips import open_od_trips
+from privacy.pairs import open_pairs
 from privacy.plan import Plan
 from privacy.policy import Policy
 from privacy.sealed import Opened
 from privacy.vault import Vault
+from privacy.zoning import AdminUnits
 from schemas.errors import PrivacyError
 
 _OPEN: Final[Mapping[str, Callable[[bytes], Opened]]] = {
-    "od_trips": open_od_trips,
+    "od_trips": open_pairs,
     "contribution_histogram": open_contribution_histogram,
+    "presence": open_marginals,
+    "home_visits": open_pairs,
+    "residents": open_marginals,
+    "relocations": open_pairs,
+    "migration": open_pairs,
+    "active_subscribers": open_marginals,
+    "displacement": open_marginals,
 }
 """How what a product sealed is read."""
 
@@ -39,6 +48,7 @@ class Release:
         card: What a reader has to know.
         seal: Proof of the one draw.
         door: Held by this module only.
+        units: The administrative units of the domain, where they are its zones.
     """
 
     key: ReleaseKey
@@ -47,6 +57,7 @@ class Release:
     card: Mapping[str, JsonValue]
     seal: Seal
     door: InitVar[object]
+    units: AdminUnits | None = None
 
     def __post_init__(self, door: object) -> None:
         if door is not _DOOR:
@@ -115,4 +126,4 @@ def sealed_release(key: ReleaseKey, *, ledger: Ledger, vault: Vault) -> Release 
 def _opened(seal: Seal, vault: Vault) -> Release:
     opened = _OPEN[seal.key.product](vault.get(seal.artefact_sha256))
     card = {**opened.card, "ledger_head": seal.ledger_head, "sealed_on": seal.sealed_at[:10]}
-    return Release(seal.key, opened.table, opened.base_cells, card, seal, _DOOR)
+    return Release(seal.key, opened.table, opened.base_cells, card, seal, _DOOR, opened.units)

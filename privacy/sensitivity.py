@@ -18,6 +18,7 @@ from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass as validated
 
 from privacy.canonical import JsonValue
+from privacy.zoning import MOST_ADMIN_LEVELS, Zoning
 
 
 class SensitivityClass(StrEnum):
@@ -44,6 +45,7 @@ class SensitivityPolicy:
 
     Args:
         restricted_from_resolution: Finest H3 resolution from which on a release is restricted.
+        restricted_from_admin_level: The same for zones that are administrative units.
         fresh_days: Days after the period's last day until which it is restricted.
         emergency_days: Days from the onset of a declared event on in which a period that is touched is restricted.
     """
@@ -51,6 +53,12 @@ class SensitivityPolicy:
     restricted_from_resolution: Annotated[int, Field(ge=0, le=16, strict=True)] = 6
     fresh_days: Annotated[int, Field(ge=0, strict=True)] = 30
     emergency_days: Annotated[int, Field(ge=0, strict=True)] = 182
+    restricted_from_admin_level: Annotated[int, Field(ge=1, le=MOST_ADMIN_LEVELS + 1, strict=True)] = 3
+
+    def is_fine(self, resolution: int, zoning: Zoning) -> bool:
+        """Tell whether zones of a resolution, or admin level, are so fine that a release of them is restricted."""
+        limits = {Zoning.H3: self.restricted_from_resolution, Zoning.ADMIN: self.restricted_from_admin_level}
+        return resolution >= limits[zoning]
 
 
 @dataclass(frozen=True)
@@ -94,6 +102,7 @@ def classified(
     days: tuple[date, date],
     onsets: Iterable[date],
     has_list: bool,
+    zoning: Zoning = Zoning.H3,
 ) -> Sensitivity:
     """Say the class of a release.
 
@@ -104,12 +113,13 @@ def classified(
         days: First and last day of its period.
         onsets: Onsets of all declared events.
         has_list: Whether a list of sensitive places was applied; whether it touches the release is not told.
+        zoning: What its zones are.
     """
     first, last = days
     resolution = -1 if finest_resolution is None else finest_resolution
     struck = any(onset <= last and first < onset + timedelta(rule.emergency_days) for onset in onsets)
     lasting = {
-        f"its zones are as fine as resolution {resolution}": resolution >= rule.restricted_from_resolution,
+        f"its zones are as fine as {zoning.place(resolution)}": rule.is_fine(resolution, zoning),
         "its period lies in a declared emergency": struck,
         "places of it may be sensitive": has_list and finest_resolution is not None,
     }

@@ -10,11 +10,12 @@ from typing import Final
 
 from schemas.cells import CELL_STRETCHES, CELLS, ZONES
 from schemas.contract import Column, Confidentiality, Contract
-from schemas.displacement import DISPLACEMENT
+from schemas.displacement import RESIDENT_STATUSES
 from schemas.errors import ConfigError
 from schemas.exact import EXACT_TOTALS
+from schemas.network import NETWORK_STATUS, OUTAGES
 from schemas.nights import NIGHTS
-from schemas.published import CONTRIBUTION_HISTOGRAM, OD_TRIPS
+from schemas.published import PUBLIC_TABLES
 from schemas.subscriber_days import QUARANTINE, SUBSCRIBER_DAY_PARTS, SUBSCRIBER_DAYS
 
 TABLES: Final = (
@@ -25,15 +26,13 @@ TABLES: Final = (
     QUARANTINE,
     SUBSCRIBER_DAYS,
     NIGHTS,
-    DISPLACEMENT,
+    OUTAGES,
+    RESIDENT_STATUSES,
     EXACT_TOTALS,
-    OD_TRIPS,
-    CONTRIBUTION_HISTOGRAM,
+    *PUBLIC_TABLES,
+    NETWORK_STATUS,
 )
 """Every contract, in the order in which data flow through them."""
-
-UNWRITTEN: Final = (NIGHTS, DISPLACEMENT)
-"""Contracts that no job writes yet."""
 
 _HEAD: Final = """\
 # Data dictionary
@@ -44,7 +43,7 @@ allowed only in a column marked *may be missing*, and then means "unknown" unles
 
 _SIDES: Final = {
     Confidentiality.CONFIDENTIAL: "## Confidential tables\n\nThey stand in the confidential root and never leave it.\n",
-    Confidentiality.PUBLIC: "## Public tables\n\nThey stand in release bundles, and come out of a mechanism only.\n",
+    Confidentiality.PUBLIC: "## Public tables\n\nWhat depends on subscribers has come out of a mechanism.\n",
 }
 
 
@@ -59,11 +58,10 @@ def dictionary(tables: Iterable[Contract] = TABLES) -> str:
 
 def _section(table: Contract) -> str:
     key = ", ".join(f"`{name}`" for name in table.key) or "none: equal rows may stand side by side"
-    status = "\nNo job writes this table yet.\n" if table in UNWRITTEN else ""
     return "\n".join(
         [
             f"### {table.name}",
-            status,
+            "",
             f"- Confidentiality: {table.confidentiality}",
             f"- Grain: {table.grain}",
             f"- Key: {key}",

@@ -1,25 +1,47 @@
-"""Where the residents of a stricken area are, day by day."""
+"""Where the residents of a stricken area are, day by day.
 
-from pyspark.sql.types import DateType, LongType, StringType
+A **status** is one of three, a **transition** one of nine: the status of the day before and that of the day. Both are
+counted from 0, so that a transition is `3 * previous status + status`.
+"""
+
+from typing import Final
+
+from pyspark.sql.types import DateType, LongType
 
 from schemas.contract import Column, Confidentiality, Contract
 
-DISPLACEMENT = Contract(
-    name="displacement",
-    grain="one row per subscriber, event and local day",
-    key=("subscriber", "event_id", "local_date"),
+HOME: Final = 0
+"""The last night seen was at home, or where the subscriber's own habit of that weekday has it."""
+AWAY: Final = 1
+"""The last night seen was elsewhere."""
+SILENT: Final = 2
+"""No night was seen for as many nights as the last one is carried forward."""
+
+STATUSES: Final = ("home", "away", "silent")
+"""Name of each status."""
+
+TRANSITIONS: Final = (
+    "stayed_home", "newly_away", "fell_silent",
+    "returned", "still_away", "lost",
+    "reappeared_home", "reappeared_away", "still_silent",
+)  # fmt: skip
+"""Name of each transition: from home, from away, from silent; to home, to away, to silent.
+
+The stock of people away keeps S(t) = S(t - 1) + newly_away + reappeared_away - returned - lost.
+"""
+
+RESIDENT_STATUSES = Contract(
+    name="resident_statuses",
+    grain="one row per resident of an event's area and local day; a stage's result, never stored",
+    key=("subscriber", "local_date"),
     columns=(
         Column("subscriber", LongType(), "Pseudonym."),
-        Column("event_id", StringType(), "Identifier of the declared event."),
         Column("local_date", DateType(), "Day in the country's time zone."),
         Column("home_index", LongType(), "Index of the H3 cell of the home before the event."),
-        Column("cell_index", LongType(), "Index of the H3 cell of the night; missing: silent.", "", nullable=True),
-        Column("status", StringType(), "home, away or silent."),
-        Column(
-            "transition",
-            StringType(),
-            "Change from the day before: none, newly_away, returned, reappeared, lost.",
-        ),
+        Column("cell_index", LongType(), "Index of the H3 cell of the last night seen; missing: silent.", "",
+               nullable=True),
+        Column("previous_status", LongType(), "Status of the day before: 0 home, 1 away, 2 silent."),
+        Column("status", LongType(), "Status of the day: 0 home, 1 away, 2 silent."),
     ),
     confidentiality=Confidentiality.CONFIDENTIAL,
-)
+)  # fmt: skip

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, settings
 
 from jobs.config import EngineConfig
 from jobs.session import open_session
-from jobs.synth import Dirt, synthesise
+from jobs.synth import Dirt, Scenario, synthesise
 from tests import postgres
 from tests.installations import WEEK, deliver, files_of, installation
 from tests.ledgers import Clock, Place
@@ -115,6 +115,21 @@ def tiny_country(tmp_path_factory):
         days=8,
         layouts=("whimbrel", "world_bank"),
         dirt=Dirt(late=0.01),  # more than by default, so that every file brings rows of the day before
+    )
+
+
+@pytest.fixture(scope="session")
+def flooded_country(tmp_path_factory):
+    """400 people over March and April 2026 (privacy months), a fifth of them in a flood on 8 April, and its truth."""
+    return synthesise(
+        tmp_path_factory.mktemp("flood") / "country",
+        seed=5,
+        subscribers=400,
+        first_day=date(2026, 3, 2),
+        days=63,
+        processes=2,  # what two processes write has to be what one does
+        dirt=Dirt(*[0.002] * 9),
+        scenario=Scenario(area_share=0.2, drill_share=0.1, onset=date(2026, 4, 8)),
     )
 
 

@@ -40,7 +40,8 @@ WEEK = Period.parse("2026-W10")
 
 SOURCES = {
     "whimbrel": SourceConfig(
-        format="parquet", columns=ColumnMapping(subscriber="msisdn", time="event_at", cell="cell_id")
+        format="parquet",
+        columns=ColumnMapping(subscriber="msisdn", time="event_at", cell="cell_id", sex="sex", age_band="age_band"),
     ),
     "world_bank": SourceConfig(
         format="csv",
@@ -214,16 +215,17 @@ def totals_of_days(session, days, plan, *, mobility=None):
         return {row["key"]: row["total"] for row in totals.collect()}
 
 
-def days_table(days):
-    """Subscriber days as the contract wants them."""
+def days_table(days, strata=None):
+    """Subscriber days as the contract wants them; `strata` holds (sex, age band) of those (subscriber, day) known."""
+    strata = strata or {}
     rows = [
         {
             "subscriber": who,
             "local_date": day,
             "points": sorted(second << SECOND_SHIFT | cell for second, cell in points),
             "events": len(points),
-            "sex": NOT_AVAILABLE,
-            "age_band": NOT_AVAILABLE,
+            "sex": strata.get((who, day), (NOT_AVAILABLE, NOT_AVAILABLE))[0],
+            "age_band": strata.get((who, day), (NOT_AVAILABLE, NOT_AVAILABLE))[1],
         }
         for (who, day), points in days.items()
     ]

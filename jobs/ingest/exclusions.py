@@ -21,6 +21,7 @@ from jobs.ingest.pseudonyms import load_key, normalised_number, pseudonymised, t
 from jobs.storage import Storage
 from privacy.durable import write_whole
 from schemas.errors import ConfigError
+from schemas.nights import NIGHTS
 from schemas.subscriber_days import SUBSCRIBER_DAY_PARTS, SUBSCRIBER_DAYS
 
 _MARK: Final = "#"
@@ -69,7 +70,7 @@ def without_excluded(rows: DataFrame, excluded: DataFrame) -> DataFrame:
 
 
 def exclude_from_stored_days(session: SparkSession, config: Config, storage: Storage) -> None:
-    """Remove the listed subscribers from every part and day that is stored, superseded versions included.
+    """Remove the listed subscribers from every part, day and month that is stored, superseded versions included.
 
     File by file, each replaced whole: killed at any point, it is finished by running it again, and a reader sees a file
     as it was or as it will be.
@@ -89,7 +90,7 @@ def exclude_from_stored_days(session: SparkSession, config: Config, storage: Sto
         key_row = session.read.parquet(str(scratch / "key.parquet"))
         excluded = excluded_subscribers(session, config.ingest.exclusions, key_row, scratch)
         pseudonyms = pa.array([row["subscriber"] for row in excluded.collect()], pa.int64())
-        for contract in (SUBSCRIBER_DAY_PARTS, SUBSCRIBER_DAYS):
+        for contract in (SUBSCRIBER_DAY_PARTS, SUBSCRIBER_DAYS, NIGHTS):
             _exclude_from(storage.confidential / contract.name, pseudonyms)
 
 

@@ -7,12 +7,12 @@ from typing import Final
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from jobs.mobility.distances import distance_km
 from privacy.policy import MobilityPolicy
 from schemas.subscriber_days import CELL_MASK, SECOND_SHIFT
 
 _DAY_S: Final = 86_400
 _HOUR_S: Final = 3_600
-_EARTH_RADIUS_KM: Final = 6_371.0088  # mean radius, IUGG
 
 
 def paths(
@@ -148,8 +148,6 @@ def _prefixed(zones: DataFrame, end: str) -> DataFrame:
 
 
 def _distance_km() -> Column:
-    """Great-circle distance between the two centres (haversine)."""
-    lat_1, lat_2 = F.radians("origin_latitude"), F.radians("destination_latitude")
-    d_lon = F.radians("destination_longitude") - F.radians("origin_longitude")
-    h = F.sin((lat_2 - lat_1) / 2) ** 2 + F.cos(lat_1) * F.cos(lat_2) * F.sin(d_lon / 2) ** 2
-    return 2 * _EARTH_RADIUS_KM * F.asin(F.sqrt(F.least(h, F.lit(1.0))))
+    """Distance between the two centres."""
+    ends = [F.col(f"{end}_{name}") for end in ("origin", "destination") for name in ("latitude", "longitude")]
+    return distance_km(*ends)

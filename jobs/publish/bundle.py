@@ -12,6 +12,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
+import pyarrow as pa
+
 from jobs.publish.approvals import (
     APPROVAL_NAME,
     Clearance,
@@ -22,7 +24,7 @@ from jobs.publish.approvals import (
     signer_of,
 )
 from jobs.publish.archive import read_bundle_files, zip_bytes
-from jobs.publish.card import read_card
+from jobs.publish.card import Card, read_card
 from jobs.publish.datapackage import PACKAGE_NAME, package_of
 from jobs.publish.forms import form_of
 from jobs.publish.jsontext import json_bytes
@@ -30,7 +32,7 @@ from jobs.publish.od_map import od_map_png
 from jobs.publish.readme import README_NAME, readme_text
 from jobs.publish.sums import SIGNATURE_NAME, SUMS_NAME, check_sums, sums_bytes
 from jobs.publish.tables import csv_bytes, parquet_bytes, public_contract, published_table
-from jobs.publish.zones import zones_geojson, zones_in
+from jobs.publish.zones import Feature, units_geojson, zones_geojson, zones_in
 from privacy.canonical import canonical_json
 from privacy.durable import flush_names, write_flushed
 from privacy.release import Release
@@ -120,10 +122,18 @@ def bundle_files(release: Release, clearance: Clearance) -> dict[str, bytes]:
     }
     files = data | words
     if form_of(card.product).has_zones:
-        zones = zones_geojson(release.base_cells, zones_in(table))
-        files |= {ZONES_NAME: json_bytes(zones, indent=None), MAP_NAME: od_map_png(release)}
+        files |= {ZONES_NAME: json_bytes(_zones(release, table, card), indent=None)}
+    if form_of(card.product).has_map:
+        files |= {MAP_NAME: od_map_png(release)}
     files |= {SUMS_NAME: sums_bytes(files)}
     return files | {SIGNATURE_NAME: signature_bytes(card.slug, files, clearance.gate)}
+
+
+def _zones(release: Release, table: pa.Table, card: Card) -> Feature:
+    """The zones of a release, to draw: units where its zones are units, and H3 cells otherwise."""
+    if release.units:
+        return units_geojson(release.units.drawn(card.zones.resolutions))
+    return zones_geojson(release.base_cells, zones_in(table))
 
 
 def names_of(product: str) -> frozenset[str]:
@@ -134,8 +144,9 @@ def names_of(product: str) -> frozenset[str]:
     """
     table = public_contract(product).name
     words = {CARD_NAME, README_NAME, PACKAGE_NAME, APPROVAL_NAME, SUMS_NAME, SIGNATURE_NAME}
-    zones = {ZONES_NAME, MAP_NAME} if form_of(product).has_zones else set()
-    return frozenset({f"{table}.csv", f"{table}.parquet"} | words | zones)
+    form = form_of(product)
+    drawn = {name for name, there in ((ZONES_NAME, form.has_zones), (MAP_NAME, form.has_map)) if there}
+    return frozenset({f"{table}.csv", f"{table}.parquet"} | words | drawn)
 
 
 def published_heads(root: Path) -> frozenset[str]:

@@ -1,17 +1,23 @@
 """The card of a release: what is protected, how, and what it cost, as read back from `card.json`."""
 
-from typing import Annotated, Literal
+from datetime import date, timedelta
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from privacy.clipping import Clipping
 from privacy.sensitivity import MEANING, SensitivityClass
+from privacy.unit import Period
+from privacy.zoning import Zoning
 from schemas.errors import BundleError
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 PositiveInt = Annotated[int, Field(gt=0, lt=2**63)]
 MicroRho = Annotated[int, Field(gt=0, le=10**9)]
 """A loss in millionths of rho; above a thousand rho nothing is private, and conversions overflow."""
+
+LATE: Final = timedelta(days=7)
+"""How long after a day records of it still come: a day closes then."""
 
 Resolution = Annotated[int, Field(ge=0, le=15)]
 
@@ -38,23 +44,27 @@ class ChargeNote(_Part):
 
 
 class LevelNote(_Part):
-    """Bound and noise of the measurements at one resolution; at none, where the keys are no zones.
+    """Bound and noise of the measurements at one resolution, or of one table; at none, where the keys are no zones.
 
     Sigma and the root of c2 are in the unit of the value; the squared bound is in that unit over
     `fixed_point`, squared.
     """
 
     resolution: Resolution | None
+    by: list[str] | None = None
     micro_rho: MicroRho
     c2: Positive
     squared_l2_bound: PositiveInt
     fixed_point: PositiveInt
     sigma: Positive
 
-    @property
-    def place(self) -> str:
+    def place(self, zoning: Zoning = Zoning.H3) -> str:
         """Where it stands, for a sentence."""
-        return "of the counts" if self.resolution is None else f"at resolution {self.resolution}"
+        at = None if self.resolution is None else f"at {zoning.place(self.resolution)}"
+        if self.by is None:
+            return at or "of the counts"
+        by = f"by {' and '.join(self.by).replace('_', ' ')}" if self.by else "as a whole"
+        return " ".join(filter(None, (by, at)))
 
 
 class ShareNote(_Part):
@@ -84,6 +94,7 @@ class PrivacyNote(_Part):
 
     mechanism: str
     micro_rho: MicroRho
+    most_micro_rho: MicroRho | None = None
     epsilon: Annotated[list[EpsilonAt], Field(min_length=1)]
     charges: Annotated[list[ChargeNote], Field(min_length=1)]
     levels: Annotated[list[LevelNote], Field(min_length=1)]
@@ -93,6 +104,11 @@ class PrivacyNote(_Part):
     clipping_bias: str
     clipping: ClippingNote | None = None
     policy_sha256: str
+
+    @property
+    def claimed_micro_rho(self) -> int:
+        """The most that the release costs one privacy month: what its epsilon is about."""
+        return self.most_micro_rho or self.micro_rho
 
 
 class SensitivityNote(_Part):
@@ -111,11 +127,28 @@ class SensitivityNote(_Part):
 
 
 class DomainNote(_Part):
-    """The public domain of zones."""
+    """The public domain of zones: H3 cells, or administrative units to which base cells were assigned.
+
+    Where zones are units, resolutions are admin levels, and the note seals the layer that the bundle draws.
+    """
 
     base_resolution: Resolution
     resolutions: Annotated[list[Resolution], Field(min_length=1)]
     zones: PositiveInt
+    zoning: Literal["h3", "admin"] = "h3"
+    units: PositiveInt | None = None
+    units_sha256: str | None = None
+
+
+class EventNote(_Part):
+    """The declared event that a release is about."""
+
+    id: str
+    name: str
+    hazard: str
+    onset: str
+    baseline: str
+    area_sha256: str | None
 
 
 class Card(_Part):
@@ -128,6 +161,7 @@ class Card(_Part):
     title: str
     definition_id: str
     definition: str
+    definition_parameters: dict[str, Any] = {}
     unit_of_value: str
     unit_of_privacy: str
     neighbours: str
@@ -139,6 +173,11 @@ class Card(_Part):
     domain: DomainNote | None = None
     grid: Annotated[list[Positive], Field(min_length=1)] | None = None
     clipping: ClippingNote | None = None
+    event: EventNote | None = None
+    homes: Annotated[list[str], Field(min_length=1)] | None = None
+    delivered_until: date | None = None
+    sex: list[str] | None = None
+    age_bands: list[str] | None = None
     ledger_head: str
     sealed_on: str
 
@@ -146,6 +185,13 @@ class Card(_Part):
     def slug(self) -> str:
         """Name of the bundle's folder."""
         return f"{self.product}_{self.period}_r{self.revision}"
+
+    @property
+    def is_provisional(self) -> bool:
+        """Whether late records of the period were still to be expected when it was released."""
+        if self.delivered_until is None:
+            return False
+        return self.delivered_until < Period.parse(self.period).last_day + LATE
 
     @property
     def resolutions(self) -> list[int]:
@@ -172,6 +218,11 @@ class Card(_Part):
         if self.domain is None:
             raise _lacks("a domain of zones")
         return self.domain
+
+    @property
+    def zoning(self) -> Zoning:
+        """What its zones are."""
+        return Zoning(self.domain.zoning) if self.domain else Zoning.H3
 
     @property
     def cut(self) -> float:

@@ -21,7 +21,8 @@ from jobs.evaluation.scores import FLOORS, common_part_of_commuters, share_of
 from jobs.publish.card import read_card
 from privacy.canonical import canonical_json
 from privacy.release import Release
-from schemas.errors import PrivacyError
+from privacy.zoning import Zoning
+from schemas.errors import BundleError, PrivacyError
 from schemas.published import PUBLISHED, REMAINDER
 
 _PAIR: Final = ["origin", "destination"]
@@ -114,8 +115,11 @@ def compare_with_truth(release: Release, true_trips: pa.Table, *, exact: pa.Tabl
 
     Raises:
         PrivacyError: The release is not synthetic: a comparison with real data would tell about people.
+        BundleError: Its zones are no H3 cells, and the truth is.
     """
     card = read_card(canonical_json(release.card))
+    if card.zoning is not Zoning.H3:
+        raise BundleError(f"Release {release.key} has {card.zoning.zones}.", "H3 cells, as the truth has them")
     if not card.synthetic:
         raise PrivacyError(
             f"Release {release.key} is not of synthetic data.",

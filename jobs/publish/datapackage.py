@@ -4,6 +4,7 @@ from typing import Any, Final
 
 from jobs.publish.card import Card
 from jobs.publish.forms import form_of
+from privacy.zoning import Zoning
 from schemas.contract import Column, Contract
 
 PACKAGE_NAME: Final = "datapackage.json"
@@ -14,6 +15,10 @@ _FIELD_TYPES: Final = {
     "bigint": "integer",
     "boolean": "boolean",
     "double": "number",
+}
+_ZONES: Final = {
+    Zoning.H3: "Zones of the table and base cells of the domain",
+    Zoning.ADMIN: "Administrative units of the domain, by p-code",
 }
 _MEDIA_TYPES: Final = {
     "csv": "text/csv",
@@ -32,6 +37,7 @@ def package_of(card: Card, contract: Contract) -> dict[str, Any]:
         "description": card.definition,
         "version": f"{card.revision}",
         "sensitivity": card.sensitivity.text,
+        **zoning_of(card),
         "resources": [
             _resource(contract.name, f"{table}, as CSV", "csv") | {"schema": schema_of(contract)},
             _resource(contract.name, f"{table}, as Parquet", "parquet") | {"schema": schema_of(contract)},
@@ -43,7 +49,12 @@ def package_of(card: Card, contract: Contract) -> dict[str, Any]:
 def _zones(card: Card) -> list[dict[str, Any]]:
     if not form_of(card.product).has_zones:
         return []
-    return [_resource("zones", "Zones of the table and base cells of the domain", "geojson")]
+    return [_resource("zones", _ZONES[card.zoning], "geojson")]
+
+
+def zoning_of(card: Card) -> dict[str, str]:
+    """Return what a package says of its zones where they are no H3 cells."""
+    return {} if card.zoning is Zoning.H3 else {"zoning": str(card.zoning)}
 
 
 def schema_of(contract: Contract) -> dict[str, Any]:

@@ -7,8 +7,8 @@ import pyarrow as pa
 
 from jobs.publish.card import Card, ClippingNote
 from jobs.publish.tables import DECIMALS
-from privacy.clipping import Z_95
 from privacy.contribution_histogram import PARTS, clipping_in
+from privacy.intervals import Z_95
 from schemas.errors import BundleError
 
 HALF_UNIT = 0.5 * 10.0**-DECIMALS

@@ -6,7 +6,7 @@ matplotlib style.
 """
 
 import io
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -25,9 +25,10 @@ from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
 from jobs.publish.card import Card, read_card
-from jobs.publish.zones import centre_of, members_of, union_of, zones_in
+from jobs.publish.zones import Ring, centre_of, members_of, members_of_units, union_of, zones_in
 from privacy.canonical import canonical_json
 from privacy.release import Release
+from privacy.zoning import AdminUnit, Zoning
 from schemas.published import PUBLISHED, RESIDUAL
 
 Points = NDArray[np.float64]
@@ -109,12 +110,12 @@ def od_map_png(release: Release) -> bytes:
     norm = LogNorm(*_ends_of_scale(flows["value"]))
     with mpl.rc_context(mpl.rcParamsDefault), mpl.rc_context(_STYLE):
         figure, axes = _canvas(release, project)
-        _draw_land(axes, release.base_cells, min(card.zones.resolutions), project)
+        _draw_land(axes, _land(release, card), project)
         _draw_residuals(axes, _largest(rows, RESIDUAL, MOST_RESIDUALS), places)
         _draw_flows(axes, flows, places, norm)
-        _draw_ends(axes, flows, places, card.zones.base_resolution)
+        _draw_ends(axes, flows, places, _finest_zones(release, card))
         _draw_scale_bar(axes)
-        _draw_legend(figure, norm, card.zones.base_resolution)
+        _draw_legend(figure, norm, card.zoning.place(_finest_level(card)), card.unit_of_value.capitalize())
         _write_words(figure, card, drawn=len(flows), published=int((rows["status"] == PUBLISHED).sum()))
         return _png(figure)
 
@@ -147,7 +148,8 @@ def _ends_of_scale(values: pd.Series) -> tuple[float, float]:
 
 def _places(release: Release, project: Projection) -> dict[str, Points]:
     zones = zones_in(release.table)
-    members = members_of(release.base_cells, zones)
+    units = release.units
+    members = members_of_units(release.base_cells, units) if units else members_of(release.base_cells, zones)
     return {zone: project([centre_of(members[zone])])[0] for zone in sorted(zones)}
 
 
@@ -158,7 +160,7 @@ def _largest(rows: pd.DataFrame, status: str, most: int) -> pd.DataFrame:
 
 
 def _canvas(release: Release, project: Projection) -> tuple[Figure, Axes]:
-    points = project((lng, lat) for lat, lng in map(h3.cell_to_latlng, release.base_cells))
+    points = project(_extent(release))
     low, high = points.min(axis=0), points.max(axis=0)
     margin = 0.05 * float((high - low).max()) + 5
     width, height = high - low + 2 * margin
@@ -176,14 +178,63 @@ def _canvas(release: Release, project: Projection) -> tuple[Figure, Axes]:
     return figure, axes
 
 
-def _draw_land(axes: Axes, cells: Iterable[str], coarsest: int, project: Projection) -> None:
-    hexagons = [project((lng, lat) for lat, lng in h3.cell_to_boundary(cell)) for cell in cells]
-    axes.add_collection(PolyCollection(hexagons, facecolors=LAND, edgecolors=LAND_EDGE, linewidths=0.5, zorder=1))
-    parents = members_of(cells, {h3.cell_to_parent(cell, coarsest) for cell in cells}).values()
-    borders = [project(ring) for group in parents for polygon in union_of(group) for ring in polygon]
+def _extent(release: Release) -> Iterator[tuple[float, float]]:
+    """Positions between which all lies that is drawn."""
+    if release.units:
+        yield from (position for unit in release.units.units for ring in _rings(unit) for position in ring)
+    else:
+        yield from ((lng, lat) for lat, lng in map(h3.cell_to_latlng, release.base_cells))
+
+
+def _rings(unit: AdminUnit) -> list[Ring]:
+    return [[(longitude, latitude) for longitude, latitude in ring] for polygon in unit.polygons for ring in polygon]
+
+
+@dataclass(frozen=True)
+class _Land:
+    """What lies beneath the flows.
+
+    Args:
+        zones: Outlines of the smallest zones.
+        borders: Rings of the largest zones.
+        coast: Rings around all zones.
+    """
+
+    zones: list[Ring]
+    borders: list[Ring]
+    coast: list[Ring]
+
+
+def _land(release: Release, card: Card) -> _Land:
+    levels = card.zones.resolutions
+    if release.units:
+        fine, coarse = ([_rings(unit) for unit in release.units.drawn([n])] for n in (max(levels), min(levels)))
+        return _Land([ring for rings in fine for ring in rings], [ring for rings in coarse for ring in rings], [])
+    cells = release.base_cells
+    parents = members_of(cells, {h3.cell_to_parent(cell, min(levels)) for cell in cells}).values()
+    return _Land(
+        [[(lng, lat) for lat, lng in h3.cell_to_boundary(cell)] for cell in cells],
+        [ring for group in parents for polygon in union_of(group) for ring in polygon],
+        [ring for polygon in union_of(cells) for ring in polygon],
+    )
+
+
+def _draw_land(axes: Axes, land: _Land, project: Projection) -> None:
+    zones, borders, coast = ([project(ring) for ring in rings] for rings in (land.zones, land.borders, land.coast))
+    axes.add_collection(PolyCollection(zones, facecolors=LAND, edgecolors=LAND_EDGE, linewidths=0.5, zorder=1))
     axes.add_collection(LineCollection(borders, colors=LAND_EDGE, linewidths=1.8, zorder=2))
-    rings = [project(ring) for polygon in union_of(cells) for ring in polygon]
-    axes.add_collection(LineCollection(rings, colors=COAST, linewidths=0.9, zorder=3))
+    axes.add_collection(LineCollection(coast, colors=COAST, linewidths=0.9, zorder=3))
+
+
+def _finest_level(card: Card) -> int:
+    """Level of the zones that are drawn as points: the base resolution of H3 cells, or the finest admin level."""
+    return card.zones.base_resolution if card.zoning is Zoning.H3 else max(card.zones.resolutions)
+
+
+def _finest_zones(release: Release, card: Card) -> frozenset[str]:
+    if release.units:
+        return frozenset(unit.code for unit in release.units.drawn([_finest_level(card)]))
+    return frozenset(release.base_cells)
 
 
 def _draw_residuals(axes: Axes, rows: pd.DataFrame, places: Mapping[str, Points]) -> None:
@@ -206,11 +257,11 @@ def _draw_flows(axes: Axes, rows: pd.DataFrame, places: Mapping[str, Points], no
             axes.plot(*points.T, linewidth=width_of(value, norm), solid_capstyle="round", **style)
 
 
-def _draw_ends(axes: Axes, rows: pd.DataFrame, places: Mapping[str, Points], base_resolution: int) -> None:
+def _draw_ends(axes: Axes, rows: pd.DataFrame, places: Mapping[str, Points], finest: frozenset[str]) -> None:
     between = rows[rows["origin"] != rows["destination"]]
     zones = sorted({*between["origin"], *between["destination"]})
     for is_base, style in ((True, BASE_END), (False, COARSE_END)):
-        ends = [places[zone] for zone in zones if (h3.get_resolution(zone) == base_resolution) == is_base]
+        ends = [places[zone] for zone in zones if (zone in finest) == is_base]
         axes.plot(*np.array(ends).reshape(-1, 2).T, linestyle="", zorder=7, **style)
 
 
@@ -222,14 +273,14 @@ def _draw_scale_bar(axes: Axes) -> None:
     axes.text(x + length / 2, y + 0.008 * (top - bottom), f"{length:g} km", ha="center", va="bottom", fontsize=8)
 
 
-def _draw_legend(figure: Figure, norm: Normalize, base_resolution: int) -> None:
+def _draw_legend(figure: Figure, norm: Normalize, finest: str, unit: str) -> None:
     values = np.geomspace(norm.vmin or 1, norm.vmax or 1, 5)[::-1]
     flows: list[Artist] = [
         Line2D([], [], color=FLOW_COLOURS(norm(v)), linewidth=width_of(v, norm), label=f"{_two_digits(v):,.0f}")
         for v in values
     ]
     others: list[Artist] = [
-        Line2D([], [], linestyle="", label=f"zone of resolution {base_resolution}", **BASE_END),
+        Line2D([], [], linestyle="", label=f"zone of {finest}", **BASE_END),
         Line2D([], [], linestyle="", label="coarser zone, its middle", **COARSE_END),
         Line2D([], [], color=FLOW_COLOURS(0.5), marker="o", fillstyle="none", linestyle="", markersize=9,
                markeredgewidth=1.4, label="inside one zone"),
@@ -248,7 +299,7 @@ def _draw_legend(figure: Figure, norm: Normalize, base_resolution: int) -> None:
     }
     height = figure.get_figheight()
     left, top = MAP_WIDTH / (MAP_WIDTH + SIDE), 1 - HEAD / height
-    figure.legend(handles=flows, title="Trips a day", bbox_to_anchor=(left, top), **style)
+    figure.legend(handles=flows, title=unit, bbox_to_anchor=(left, top), **style)
     figure.legend(handles=others, title="Also shown", bbox_to_anchor=(left, top - 1.6 / height), **style)
     figure.text(left + 0.012, top - 3.55 / height, HOW_TO_READ, va="top", fontsize=8, color=SOFT_TEXT)
 
@@ -259,7 +310,8 @@ def _write_words(figure: Figure, card: Card, *, drawn: int, published: int) -> N
     kind = "Synthetic data. " if card.synthetic else ""
     title_size = _fitting(card.title, 17, letter=0.68)
     figure.text(0.025, 1 - 0.18 / height, card.title, fontsize=title_size, weight="bold", va="top")
-    subtitle = f"{kind}Mean {card.unit_of_value}; {of} {published:,} published flows"
+    unit = f"Mean {card.unit_of_value}" if card.unit_of_value.endswith("a day") else card.unit_of_value.capitalize()
+    subtitle = f"{kind}{unit}; {of} {published:,} published flows"
     figure.text(0.025, 1 - 0.53 / height, subtitle, fontsize=10, color=SOFT_TEXT, va="top")
     note = "The table gives 95 % intervals. A pair without a row lies below the cut: that is not zero."
     figure.text(0.025, 0.40 / height, note, fontsize=8.5, va="center")

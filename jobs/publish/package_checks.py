@@ -12,13 +12,15 @@ from typing import Any, Final
 import frictionless
 
 from jobs.publish.card import Card
-from jobs.publish.datapackage import PACKAGE_NAME, schema_of
+from jobs.publish.datapackage import PACKAGE_NAME, schema_of, zoning_of
 from jobs.publish.forms import form_of
 from jobs.publish.jsontext import read_json_object
 from schemas.contract import Contract
 from schemas.errors import BundleError
 
-_PACKAGE_KEYS: Final = frozenset({"profile", "name", "title", "description", "version", "sensitivity", "resources"})
+_PACKAGE_KEYS: Final = frozenset(
+    {"profile", "name", "title", "description", "version", "sensitivity", "zoning", "resources"}
+)
 _RESOURCE_KEYS: Final = frozenset({"name", "title", "path", "format", "mediatype", "profile", "encoding", "schema"})
 _PROFILES: Final = frozenset({"data-resource", "tabular-data-resource"})
 
@@ -33,6 +35,8 @@ def check_package(files: Mapping[str, bytes], contract: Contract, card: Card) ->
     _require_own(package, contract)
     if package.get("sensitivity") != card.sensitivity.text:
         raise _refused("its sensitivity is not that of the card", card.sensitivity.text)
+    if {name: package[name] for name in package.keys() & {"zoning"}} != zoning_of(card):
+        raise _refused("its zoning is not that of the card", str(card.zoning))
     with TemporaryDirectory() as folder:
         for name, content in files.items():
             (Path(folder) / name).write_bytes(content)

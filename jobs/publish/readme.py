@@ -1,17 +1,19 @@
 """The README of a bundle: all that a reader must know before using a number."""
 
+from collections.abc import Callable
 from typing import Final
 
 from jobs.publish.card import Card, ChargeNote
-from jobs.publish.forms import form_of
+from jobs.publish.forms import Form, form_of
 from jobs.publish.tables import DECIMALS
+from privacy.zoning import Zoning
 from schemas.contract import Contract
 
 README_NAME: Final = "README.md"
 
 _TEMPLATE: Final = """\
 # {title}
-{synthetic}
+{synthetic}{provisional}
 {definition} Definition `{definition_id}`.
 
 `{product}.csv` and `{product}.parquet` hold equal values, rounded to {decimals} decimals: {grain}.
@@ -48,13 +50,14 @@ Whimbrel, {title}, revision {revision} (`{slug}`), {definition_id}, sealed {seal
 ledger head `{head}`.
 """
 
+_PROVISIONAL: Final = """
+**Provisional: when this was released, records had been delivered until {until}. Later ones change nothing here.**
+"""
+
 _FILES: Final = (
     ("{product}.csv", "the table"),
     ("{product}.parquet", "the table, with meaning and unit of each column"),
-    (
-        "zones.geojson",
-        "zones of the table and base cells of the domain; coarser zones are unions of base cells",
-    ),
+    ("zones.geojson", "{zones}"),
     ("map.png", "the largest flows"),
     ("card.json", "privacy, cost, bounds and noise of this release, for machines"),
     ("datapackage.json", "Frictionless Data Package: columns, units, key"),
@@ -63,27 +66,42 @@ _FILES: Final = (
     ("signature", "the publisher's signature over SHA256SUMS"),
 )
 
-_OF_ZONES: Final = frozenset({"zones.geojson", "map.png"})
-"""Files of products whose rows are of zones."""
+_ZONES: Final = {
+    Zoning.H3: "zones of the table and base cells of the domain; coarser zones are unions of base cells",
+    Zoning.ADMIN: "the administrative units of the domain with p-code, name, level and boundaries as the operator had "
+    "them; a unit without radio cells is in no row and not drawn",
+}
+"""What `zones.geojson` holds."""
+
+_ONLY_WHERE: Final[dict[str, Callable[[Form], bool]]] = {
+    "zones.geojson": lambda form: form.has_zones,
+    "map.png": lambda form: form.has_map,
+}
+"""Files that not all products have."""
 
 
 def readme_text(card: Card, contract: Contract) -> str:
     """Return the README of a bundle, in Markdown."""
     privacy = card.privacy
-    levels = [f"{level.sigma:.3g} {level.place}" for level in privacy.levels]
-    files = [entry for entry in _FILES if form_of(card.product).has_zones or entry[0] not in _OF_ZONES]
+    levels = [f"{level.sigma:.3g} {level.place(card.zoning)}" for level in privacy.levels]
+    files = [
+        (name.format(product=card.product), what.format(zones=_ZONES[card.zoning]))
+        for name, what in _FILES
+        if name not in _ONLY_WHERE or _ONLY_WHERE[name](form_of(card.product))
+    ]
     return _TEMPLATE.format(
         **card.model_dump(include=_PLAIN),
         mechanism=privacy.mechanism,
         reading=_reading(card),
         synthetic="\n**Synthetic data: nobody lives here.**\n" if card.synthetic else "",
+        provisional=_PROVISIONAL.format(until=card.delivered_until) if card.is_provisional else "",
         decimals=DECIMALS,
         grain=contract.grain,
-        rho=privacy.micro_rho / 1e6,
+        rho=privacy.claimed_micro_rho / 1e6,
         epsilon=card.epsilon_text,
         charges="; ".join(_charge_text(charge) for charge in privacy.charges),
         noise=f"standard deviation of one measured value {', '.join(levels)} ({card.unit_of_value})",
-        files="\n".join(f"| `{name.format(product=card.product)}` | {what} |" for name, what in files),
+        files="\n".join(f"| `{name}` | {what} |" for name, what in files),
         sensitivity=card.sensitivity.text,
         reasons="; ".join(card.sensitivity.reasons),
         slug=card.slug,

@@ -28,6 +28,7 @@ from jobs.publish.archive import read_bundle_files
 from jobs.publish.bundle import CARD_NAME, ZONES_NAME, names_of
 from jobs.publish.card import Card, read_card
 from jobs.publish.card_checks import check_charges, check_clipping, check_domain, check_epsilon, check_levels
+from jobs.publish.flat_checks import check_tables, check_transitions, zones_of
 from jobs.publish.forms import form_of
 from jobs.publish.histogram_checks import check_bins, check_finding
 from jobs.publish.jsontext import read_json_object
@@ -43,7 +44,8 @@ from jobs.publish.row_checks import (
 )
 from jobs.publish.sums import SUMS_NAME, check_sums
 from jobs.publish.tables import public_contract, read_csv, read_parquet, require_contract
-from jobs.publish.zone_checks import check_zones
+from jobs.publish.zone_checks import check_zones, levels_of_zones
+from jobs.publish.zones import zones_in
 from privacy.approval import Trust
 from privacy.signing import PublicKey
 from schemas.contract import Contract
@@ -121,10 +123,29 @@ def verify_bundle(path: Path, *, key: PublicKey | None = None, trust: Trust | No
     Raises:
         BundleError: The first defect: found, expected, remedy.
     """
+    return verified(path, key=key, trust=trust)[0]
+
+
+def verified(
+    path: Path, *, key: PublicKey | None = None, trust: Trust | None = None, package: bool = True
+) -> tuple[VerificationReport, Contents]:
+    """Check a bundle as `verify_bundle` does; return the report, and what was checked, for whoever goes on with it.
+
+    Args:
+        path: The folder or the zip.
+        key: As there.
+        trust: As there.
+        package: Whether `datapackage.json` is checked too: it takes longer than all else, and says nothing new to a
+            reader who has the contracts.
+
+    Raises:
+        BundleError: The first defect: found, expected, remedy.
+    """
     files = read_bundle_files(path)
     check_sums(files)
     contents = _contents(files)
-    checks = (*_CHECKS, *_CHECKS_OF[contents.card.product], (_README_CHECK, _check_readme))
+    described = (_PACKAGE_CHECK,) if package else ()
+    checks = (*_CHECKS, *described, *_CHECKS_OF[contents.card.product], (_README_CHECK, _check_readme))
     for _, check in checks:
         check(contents)
     signer = signer_of(contents.card.slug, files)
@@ -133,7 +154,7 @@ def verify_bundle(path: Path, *, key: PublicKey | None = None, trust: Trust | No
         require_publisher(signer, [key])
     if trust:
         check_publisher(signer, approval, trust)
-    return VerificationReport(
+    report = VerificationReport(
         slug=contents.card.slug,
         sha256=hashlib.sha256(files[SUMS_NAME]).hexdigest(),
         rows=contents.table.num_rows,
@@ -144,6 +165,7 @@ def verify_bundle(path: Path, *, key: PublicKey | None = None, trust: Trust | No
         approval=approval,
         approved_by=_whose(approval.signed.key, trust),
     )
+    return report, contents
 
 
 def _whose(key: PublicKey, trust: Trust | None) -> str:
@@ -195,6 +217,10 @@ def _check_equal_tables(contents: Contents) -> None:
         )
 
 
+def _levels(contents: Contents) -> dict[str, int]:
+    return levels_of_zones(zones_in(contents.table), contents.zones, contents.card)
+
+
 def _check_readme(contents: Contents) -> None:
     if contents.files[README_NAME] != readme_text(contents.card, contents.contract).encode():
         raise BundleError(
@@ -222,17 +248,25 @@ _CHECKS: Final[Checks] = (
         "no key occurs twice, and every row is of the card's period",
         lambda c: check_key(c.table, c.contract, c.card),
     ),
-    ("datapackage.json describes the files and is valid", lambda c: check_package(c.files, c.contract, c.card)),
 )
 
-_OD_TRIPS: Final[Checks] = (
+_PACKAGE_CHECK: Final = (
+    "datapackage.json describes the files and is valid",
+    lambda c: check_package(c.files, c.contract, c.card),
+)
+
+_OF_ZONES: Final[Checks] = (
     ("what was measured lies in the domain", lambda c: check_domain(c.card)),
     ("what is said of clipping is what its numbers say", lambda c: check_clipping(c.card)),
     (
-        "zones are H3 cells inside the domain, drawn as they are",
+        "zones lie inside the domain and are drawn as they are",
         lambda c: check_zones(c.table, c.zones, c.card),
     ),
-    ("resolutions are the card's and the zones' own", lambda c: check_levels_of_rows(c.table, c.card)),
+)
+
+_PAIRS: Final[Checks] = (
+    *_OF_ZONES,
+    ("resolutions are the card's and the zones' own", lambda c: check_levels_of_rows(c.table, c.card, _levels(c))),
     ("one remainder row; residual rows are marked", lambda c: check_statuses(c.table)),
     ("published rows stand above the cut", lambda c: check_cut(c.table, c.card)),
     ("intervals and grades follow from value and noise", lambda c: check_intervals(c.table)),
@@ -244,8 +278,29 @@ _CONTRIBUTION_HISTOGRAM: Final[Checks] = (
     ("the share cut off follows from the rows", lambda c: check_finding(c.table, c.card)),
 )
 
+_FLAT: Final[Checks] = (
+    *_OF_ZONES,
+    (
+        "every key of every table has a row, with the noise of the card",
+        lambda c: check_tables(c.table, c.card, zones_of(c.card, c.zones)),
+    ),
+    ("intervals and grades follow from value and noise", lambda c: check_intervals(c.table)),
+)
+
+_DISPLACEMENT: Final[Checks] = (
+    *_FLAT,
+    ("transitions are those of the statuses, of the card's event", lambda c: check_transitions(c.table, c.card)),
+)
+
 _CHECKS_OF: Final[dict[str, Checks]] = {
-    "od_trips": _OD_TRIPS,
+    "od_trips": _PAIRS,
+    "home_visits": _PAIRS,
+    "relocations": _PAIRS,
+    "migration": _PAIRS,
+    "presence": _FLAT,
+    "active_subscribers": _FLAT,
+    "residents": _FLAT,
+    "displacement": _DISPLACEMENT,
     "contribution_histogram": _CONTRIBUTION_HISTOGRAM,
 }
 """What is checked of one product only."""

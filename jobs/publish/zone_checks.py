@@ -1,5 +1,6 @@
-"""The zones of a bundle: H3 cells of one domain, drawn where H3 puts them."""
+"""The zones of a bundle: H3 cells of one domain, drawn where H3 puts them; or the units that the card seals."""
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -8,7 +9,8 @@ import numpy as np
 import pyarrow as pa
 
 from jobs.publish.card import Card
-from jobs.publish.zones import Feature, positions_in, zones_geojson, zones_in
+from jobs.publish.zones import Feature, positions_in, unit_of, units_geojson, zones_geojson, zones_in
+from privacy.zoning import AdminUnit, Zoning, layer_sha256
 from schemas.errors import BundleError
 
 DEGREE_SLACK: Final = 1e-5
@@ -16,11 +18,30 @@ DEGREE_SLACK: Final = 1e-5
 
 
 def check_zones(table: pa.Table, collection: Mapping[str, Any], card: Card) -> None:
-    """Check `zones.geojson` against the card, the table and H3 itself.
+    """Check `zones.geojson` against the card, the table and, where zones are H3 cells, H3 itself.
 
     Raises:
-        BundleError: A zone is no H3 cell, lies outside the domain, is missing, or is drawn elsewhere.
+        BundleError: A zone is no H3 cell, or no unit of the card's layer, lies outside the domain, is missing, or is
+            drawn elsewhere.
     """
+    if card.zoning is Zoning.ADMIN:
+        _check_units(zones_in(table), collection, card)
+    else:
+        _check_cells(table, collection, card)
+
+
+def levels_of_zones(zones: frozenset[str], collection: Mapping[str, Any], card: Card) -> dict[str, int]:
+    """Return the resolution or admin level of each zone of a table; a name that is no zone's has none.
+
+    Raises:
+        BundleError: `zones.geojson` cannot be read.
+    """
+    if card.zoning is Zoning.ADMIN:
+        return {unit.code: unit.level for unit in _units_in(collection)}
+    return {zone: int(h3.get_resolution(zone)) for zone in zones if h3.is_valid_cell(zone)}
+
+
+def _check_cells(table: pa.Table, collection: Mapping[str, Any], card: Card) -> None:
     found = _features_by_zone(collection)
     cells = {zone for zone in found if h3.get_resolution(zone) == card.zones.base_resolution}
     if len(cells) != card.zones.zones:
@@ -46,6 +67,44 @@ def _features_by_zone(collection: Mapping[str, Any]) -> dict[str, Feature]:
     if odd := [zone for zone in found if not isinstance(zone, str) or not h3.is_valid_cell(zone)]:
         raise _wrong(f"{odd[0]!r} is no H3 cell", "H3 cells")
     return found
+
+
+def _check_units(zones: frozenset[str], collection: Mapping[str, Any], card: Card) -> None:
+    units, note = _units_in(collection), card.zones
+    if odd := [unit.level for unit in units if unit.level not in note.resolutions]:
+        raise _wrong(f"it has units of level {odd[0]}", f"levels {note.resolutions}, as the card says")
+    if len(units) != note.units or layer_sha256(units) != note.units_sha256:
+        raise _wrong("its units are not those of the card", f"{note.units} units with SHA-256 {note.units_sha256}")
+    if collection != units_geojson(units):
+        raise _wrong("a feature has other parts than a unit", "zone, pcode, name, level and a MultiPolygon, in order")
+    if outside := sorted(zones - {unit.code for unit in units}):
+        raise _wrong(f"zone {outside[0]!r} of the table is no unit", "p-codes of zones.geojson")
+    for feature in collection["features"]:
+        _check_drawn(feature)
+
+
+def _units_in(collection: Mapping[str, Any]) -> list[AdminUnit]:
+    features = collection.get("features")
+    if collection.get("type") != "FeatureCollection" or not isinstance(features, list):
+        raise _wrong("it is no feature collection", "GeoJSON by RFC 7946")
+    try:
+        units = [unit_of(feature) for feature in features]
+    except (KeyError, TypeError, ValueError) as error:
+        raise _wrong("a feature is no unit", "properties zone, pcode, name and level") from error
+    if any(type(unit.level) is not int or not isinstance(unit.code, str) for unit in units):
+        raise _wrong("a feature is no unit", "a p-code and a level")
+    if twice := [code for code, n in Counter(unit.code for unit in units).items() if n > 1]:
+        raise _wrong(f"unit {twice[0]!r} occurs twice", "each unit once")
+    return units
+
+
+def _check_drawn(feature: Feature) -> None:
+    try:
+        positions = np.array([*positions_in(feature["geometry"])]).reshape(-1, 2)
+    except (KeyError, TypeError, ValueError) as error:
+        raise _wrong(f"the geometry of {feature['id']} cannot be read", "a MultiPolygon") from error
+    if not len(positions) or not np.all(np.abs(positions) <= (180, 90)):
+        raise _wrong(f"{feature['id']} is drawn nowhere on Earth", "longitude and latitude")
 
 
 def _check_inside(zones: frozenset[str], cells: set[str], card: Card) -> None:

@@ -1,12 +1,18 @@
-"""The zones of a release as GeoJSON: base cells as they are, coarser zones as unions of their base cells."""
+"""The zones of a release as GeoJSON.
 
-from collections.abc import Iterable, Iterator, Mapping
+H3: base cells as they are, coarser zones as unions of their base cells. Administrative units: as their boundaries were
+given when the release was sealed.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Any, Final
 
 import h3
 import numpy as np
 import pyarrow as pa
+
+from privacy.zoning import AdminUnit, AdminUnits
 
 COORDINATE_DECIMALS: Final = 6
 """Decimals of a coordinate, about 0.1 m (RFC 7946, section 11.2)."""
@@ -21,10 +27,20 @@ Feature = dict[str, Any]
 """A GeoJSON feature as JSON holds it."""
 
 
+LEVEL_COLUMNS: Final = {
+    "origin": "res_from",
+    "destination": "res_to",
+    "zone": "resolution",
+    "home": "home_resolution",
+    "location": "location_resolution",
+}
+"""Columns of public tables that hold zones, and the column that holds the resolution or admin level of each."""
+
+
 def zones_in(table: pa.Table) -> frozenset[str]:
-    """Return the zones that occur in a table of origins and destinations."""
-    names = set(table["origin"].to_pylist()) | set(table["destination"].to_pylist())
-    return frozenset(names - {None})
+    """Return the zones that occur in a public table."""
+    columns = [table[name].unique().to_pylist() for name in LEVEL_COLUMNS if name in table.schema.names]
+    return frozenset(zone for column in columns for zone in column if zone is not None)
 
 
 def zones_geojson(base_cells: Iterable[str], zones: Iterable[str]) -> Feature:
@@ -39,6 +55,39 @@ def zones_geojson(base_cells: Iterable[str], zones: Iterable[str]) -> Feature:
     members = members_of(cells, coarse)
     features = [_feature(zone, members[zone]) for zone in coarse] + [_feature(cell, [cell]) for cell in cells]
     return {"type": "FeatureCollection", "features": features}
+
+
+def units_geojson(units: Iterable[AdminUnit]) -> Feature:
+    """Return administrative units as one RFC 7946 feature collection, in their order."""
+    return {"type": "FeatureCollection", "features": [_unit_feature(unit) for unit in units]}
+
+
+def unit_of(feature: Mapping[str, Any]) -> AdminUnit:
+    """Return the unit that a feature draws.
+
+    Raises:
+        KeyError, TypeError, ValueError: It is no such feature.
+    """
+    found = feature["properties"]
+    return AdminUnit.drawn(found["pcode"], found["name"], found["level"], feature["geometry"]["coordinates"])
+
+
+def _unit_feature(unit: AdminUnit) -> Feature:
+    return {
+        "type": "Feature",
+        "id": unit.code,
+        "properties": {"zone": unit.code, "pcode": unit.code, "name": unit.name, "level": unit.level},
+        "geometry": {"type": "MultiPolygon", "coordinates": unit.polygons},
+    }
+
+
+def members_of_units(base_cells: Sequence[str], units: AdminUnits) -> dict[str, list[str]]:
+    """Return the base cells of each unit, in order."""
+    members: dict[str, list[str]] = {unit.code: [] for unit in units.units}
+    for codes in units.of_cells:
+        for cell, code in zip(base_cells, codes, strict=True):
+            members[code].append(cell)
+    return members
 
 
 def members_of(base_cells: Iterable[str], zones: Iterable[str]) -> dict[str, list[str]]:

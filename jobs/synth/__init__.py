@@ -2,6 +2,17 @@
 
 from jobs.synth.country import Country, build_country
 from jobs.synth.dirt import Dirt, Reason
+from jobs.synth.scenario import FLOOD, Scenario, read_scenario
 from jobs.synth.synthesis import SynthesisReport, synthesise
 
-__all__ = ["Country", "Dirt", "Reason", "SynthesisReport", "build_country", "synthesise"]
+__all__ = [
+    "FLOOD",
+    "Country",
+    "Dirt",
+    "Reason",
+    "Scenario",
+    "SynthesisReport",
+    "build_country",
+    "read_scenario",
+    "synthesise",
+]

@@ -8,6 +8,7 @@ import numpy as np
 
 from jobs.synth.country import Country
 from jobs.synth.itineraries import DAY_S, Stays
+from jobs.synth.outages import Outages
 from jobs.synth.people import People
 from jobs.synth.randomness import Floats, Ints, as_ints, stream
 from schemas.errors import ConfigError
@@ -57,29 +58,52 @@ def machine_count(subscribers: int) -> int:
     return max(1, round(subscribers * MACHINES_A_SUBSCRIBER))
 
 
-def events_of_day(country: Country, people: People, stays: Stays, first_day: date, day: int, *, late: float) -> Events:
-    """Return one day's events that are delivered on time.
+@dataclass(frozen=True)
+class Observed:
+    """What a day's events are sampled from.
 
     Args:
         country: The country.
-        people: Its people.
+        people: Its people, with their activity of the day.
         stays: Where they are that day.
         first_day: First day of the period.
         day: Days since the first day.
+        outages: Sites that are down, if any ever are.
+    """
+
+    country: Country
+    people: People
+    stays: Stays
+    first_day: date
+    day: int
+    outages: Outages | None = None
+
+    def events(self, rng: np.random.Generator, subscriber: Ints, second: Ints, place: Ints) -> Events:
+        """Return the events of calls from places: all of them, but for those that no site is left to serve."""
+        network = self.country.network
+        cell = network.serve(rng, place, self.day)
+        if self.outages is None:
+            return Events(subscriber, second, cell)
+        served, cell = self.outages.served(network, place, cell, second, self.day)
+        return Events(subscriber[served], second[served], cell[served])
+
+
+def events_of_day(observed: Observed, *, late: float) -> Events:
+    """Return one day's events that are delivered on time.
+
+    Args:
+        observed: The day.
         late: Share of people's events that come late, 0 to 1.
     """
-    on_time = _of_people(country, people, stays, first_day, day, 1 - late, "events")
-    return _in_time_order(on_time, _of_machines(country, day))
+    return _in_time_order(_of_people(observed, 1 - late, "events"), _of_machines(observed))
 
 
-def late_events_of_day(
-    country: Country, people: People, stays: Stays, first_day: date, day: int, *, late: float
-) -> Events:
+def late_events_of_day(observed: Observed, *, late: float) -> Events:
     """Return only those events of a day that are delivered the day after.
 
     They are an independent Poisson sample, so that they can be drawn without the day's other events.
     """
-    return _in_time_order(_of_people(country, people, stays, first_day, day, late, "late events"))
+    return _in_time_order(_of_people(observed, late, "late events"))
 
 
 NO_EVENTS: Final = Events(*(np.zeros(0, dtype=np.int64) for _ in range(3)))
@@ -95,17 +119,16 @@ def _in_time_order(*parts: Events) -> Events:
     return Events(subscriber[order], packed >> 32, cell[order])
 
 
-def _of_people(
-    country: Country, people: People, stays: Stays, first_day: date, day: int, share: float, purpose: str
-) -> Events:
-    rng = stream(country.seed, purpose, day)
-    weekday = (first_day + timedelta(days=day)).weekday()
+def _of_people(observed: Observed, share: float, purpose: str) -> Events:
+    country, people = observed.country, observed.people
+    rng = stream(country.seed, purpose, observed.day)
+    weekday = (observed.first_day + timedelta(days=observed.day)).weekday()
     burst = rng.gamma(_BURSTINESS, 1 / _BURSTINESS, people.count)
     count = rng.poisson(people.activity * burst * (share * _WEEKDAY_FACTOR[weekday]))
     subscriber = np.repeat(np.arange(people.count), count)
     second = _seconds(rng, len(subscriber), _WEEKEND_HOURS if weekday >= 5 else _WORKDAY_HOURS)
-    place = positions(country, stays, subscriber, second)
-    return Events(subscriber, second, country.network.serve(rng, place, day))
+    place = positions(country, observed.stays, subscriber, second)
+    return observed.events(rng, subscriber, second, place)
 
 
 def _seconds(rng: np.random.Generator, count: int, hours: tuple[float, ...]) -> Ints:
@@ -135,8 +158,9 @@ def _on_the_way(country: Country, origin: Ints, destination: Ints, fraction: Flo
     return np.where(town[origin] == town[destination], nearer_end, on_road)
 
 
-def _of_machines(country: Country, day: int) -> Events:
+def _of_machines(observed: Observed) -> Events:
     """Return the events of machines: meters that stand still, every second one in a vehicle between towns."""
+    country, day = observed.country, observed.day
     count = machine_count(country.subscribers)
     kind, rng = stream(country.seed, "machines"), stream(country.seed, "machine events", day)
     base = kind.integers(country.places.n_neighbourhoods, size=count)
@@ -147,4 +171,4 @@ def _of_machines(country: Country, day: int) -> Events:
     there_and_back = 1 - np.abs(4 * second / DAY_S % 2 - 1)
     driven = country.routes.place(country.places.town[base][machine], goal[machine], there_and_back)
     place = np.where(machine % 2 == 1, driven, base[machine])
-    return Events(country.subscribers + machine, second, country.network.serve(rng, place, day))
+    return observed.events(rng, country.subscribers + machine, second, place)

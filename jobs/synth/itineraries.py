@@ -64,21 +64,50 @@ class Intention:
     is_return: bool = False
 
 
-def nights_away(country: Country, people: People, first_day: date, days: int) -> Ints:
-    """Return the place where each subscriber sleeps: row d is the night before day d.
+@dataclass(frozen=True)
+class Journeys:
+    """Nights spent on journeys: few, so one entry a traveller and night.
+
+    Args:
+        start: First entry of each night; the last number is that of all entries.
+        who: Index of the traveller.
+        place: Where they sleep.
+    """
+
+    start: Ints
+    who: Ints
+    place: Ints
+
+    def of(self, night: int) -> tuple[Ints, Ints]:
+        """Return who is on a journey in a night, and where they sleep."""
+        entries = slice(int(self.start[night]), int(self.start[night + 1]))
+        return self.who[entries], self.place[entries]
+
+    def laid_over(self, dwelling: Ints, night: int) -> Ints:
+        """Return where each sleeps in a night: on a journey, or else at their dwelling."""
+        place = dwelling.copy()
+        who, there = self.of(night)
+        place[who] = there
+        return place
+
+
+def journeys_of(country: Country, people: People, first_day: date, days: int) -> Journeys:
+    """Return the journeys of a period: night d is the one before day d, and nobody travels in night 0.
 
     Journeys lead to a town by gravity or to relatives, last one night or more, and begin more often on
     Fridays and Saturdays.
     """
-    sleeps = np.tile(people.home, (days + 1, 1))
-    left = np.zeros(people.count, dtype=np.int64)
+    left, goal = np.zeros(people.count, dtype=np.int64), people.home
+    who, place = [np.zeros(0, dtype=np.int64)], [np.zeros(0, dtype=np.int64)]
     for day in range(days):
         rng = stream(country.seed, "journeys", day)
         leaves = (left == 0) & (rng.random(people.count) < _leaving_chance(people, _weekday(first_day, day)))
         left = np.where(leaves, rng.geometric(0.45, people.count), np.maximum(left - 1, 0))
-        goal = np.where(leaves, _journey_goals(rng, country, people), sleeps[day])
-        sleeps[day + 1] = np.where(left > 0, goal, people.home)
-    return sleeps
+        goal = np.where(leaves, _journey_goals(rng, country, people), goal)
+        who.append(np.flatnonzero(left > 0))
+        place.append(goal[who[-1]])
+    start = np.cumsum([0, *map(len, who)])
+    return Journeys(start, np.concatenate(who), np.concatenate(place))
 
 
 def _leaving_chance(people: People, weekday: int) -> Floats:
@@ -106,19 +135,20 @@ def _zones_of_towns(country: Country) -> Ints:
     return country.places.zone[np.array(busiest)]
 
 
-def stays_of_day(country: Country, people: People, sleeps: Ints, first_day: date, day: int) -> Stays:
+def stays_of_day(country: Country, people: People, wakes: Ints, sleeps: Ints, first_day: date, day: int) -> Stays:
     """Return everybody's itinerary on one day.
 
     Args:
         country: The country.
-        people: Its people.
-        sleeps: Where they sleep, from `nights_away`.
+        people: Its people, with their habits of the day.
+        wakes: Where they slept in the night before the day.
+        sleeps: Where they sleep in the night after it.
         first_day: First day of the period.
         day: Days since the first day.
     """
     rng = stream(country.seed, "itineraries", day)
-    intentions = _intentions(rng, country, people, sleeps[day], sleeps[day + 1], _weekday(first_day, day))
-    return _stays(country, sleeps[day], intentions)
+    intentions = _intentions(rng, country, people, wakes, sleeps, _weekday(first_day, day))
+    return _stays(country, wakes, intentions)
 
 
 def _weekday(first_day: date, day: int) -> int:

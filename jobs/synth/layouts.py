@@ -13,10 +13,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from jobs.synth.dirt import UNKNOWN_CELL_IDS, UNREADABLE, UNREADABLE_TEXTS, Rows, utc_s
+from jobs.synth.dirt import MISSING, UNKNOWN_CELL_IDS, UNREADABLE, UNREADABLE_TEXTS, Rows, utc_s
 from jobs.synth.itineraries import DAY_S
 from jobs.synth.people import numbers
 from jobs.synth.randomness import Ints
+from jobs.synth.registrants import AGE_BANDS, NOT_HELD, SEXES, Registrants
 
 _SPELLINGS: Final[tuple[Callable[[str], str], ...]] = (
     lambda number: number,
@@ -29,10 +30,18 @@ _SPELLINGS: Final[tuple[Callable[[str], str], ...]] = (
 _ROWS_AT_A_TIME: Final = 1 << 20
 """Rows in a row group: bounds the memory of the writer, and is the least that a task of an engine reads."""
 
+_CODED: Final = pa.dictionary(pa.int8(), pa.string())
+
 SCHEMA: Final = pa.schema(
-    [("msisdn", pa.string()), ("event_at", pa.timestamp("us", tz="UTC")), ("cell_id", pa.string())]
+    [
+        ("msisdn", pa.string()),
+        ("event_at", pa.timestamp("us", tz="UTC")),
+        ("cell_id", pa.string()),
+        ("sex", _CODED),
+        ("age_band", _CODED),
+    ]
 )
-"""Columns of Whimbrel's own layout."""
+"""Columns of Whimbrel's own layout; a file holds texts, and a null where no sex or age is held."""
 
 
 @dataclass(frozen=True)
@@ -44,16 +53,21 @@ class Vocabulary:
         msisdns: Numbers of all SIMs in the first spelling, then in the second, and so on.
         cell_ids: Known cells, then unknown ones.
         clocks: Every second of a day as HH:mm:ss.
+        sex: Each SIM's index into SEXES or NOT_HELD; then one NOT_HELD, for rows without a SIM.
+        age_band: The same for AGE_BANDS.
     """
 
     n_sims: int
     msisdns: pa.Array
     cell_ids: pa.Array
     clocks: pa.Array
+    sex: Ints
+    age_band: Ints
 
 
-def build_vocabulary(n_sims: int, cell_ids: Sequence[str]) -> Vocabulary:
-    """Return the texts of a country's rows."""
+def build_vocabulary(registrants: Registrants, n_machines: int, cell_ids: Sequence[str]) -> Vocabulary:
+    """Return the texts of a country's rows; nobody's sex or age is held of a machine."""
+    n_sims, nobody = len(registrants.sex) + n_machines, np.full(n_machines + 1, NOT_HELD)
     plain = numbers(0, n_sims)
     spelled = [spell(number) for spell in _SPELLINGS for number in plain]
     clocks = [f"{s // 3600:02d}:{s // 60 % 60:02d}:{s % 60:02d}" for s in range(DAY_S)]
@@ -62,12 +76,15 @@ def build_vocabulary(n_sims: int, cell_ids: Sequence[str]) -> Vocabulary:
         msisdns=pa.array([*spelled, ""]),
         cell_ids=pa.array([*cell_ids, *UNKNOWN_CELL_IDS, ""]),
         clocks=pa.array([*clocks, ""]),
+        sex=np.concatenate([registrants.sex, nobody]),
+        age_band=np.concatenate([registrants.age_band, nobody]),
     )
 
 
 def write_whimbrel(path: Path, rows: Rows, vocabulary: Vocabulary) -> None:
-    """Write one day as Parquet: number, instant in UTC, cell."""
-    with pq.ParquetWriter(path, SCHEMA, compression="zstd") as writer:
+    """Write one day as Parquet: number, instant in UTC, cell, sex and age band of the registrant."""
+    # without Arrow's own schema the coded columns are plain texts to every reader
+    with pq.ParquetWriter(path, SCHEMA, compression="zstd", store_schema=False) as writer:
         for part in rows.parts(_ROWS_AT_A_TIME):
             writer.write_table(_table(part, vocabulary))
 
@@ -101,8 +118,15 @@ def _table(rows: Rows, vocabulary: Vocabulary) -> pa.Table:
         vocabulary.msisdns.take(_or_null(_msisdn_index(rows, vocabulary), rows.subscriber)),
         instant.cast(SCHEMA.field("event_at").type),
         vocabulary.cell_ids.take(_or_null(_cell_index(rows, vocabulary), rows.cell)),
+        _coded(vocabulary.sex[np.maximum(rows.subscriber, MISSING)], SEXES),
+        _coded(vocabulary.age_band[np.maximum(rows.subscriber, MISSING)], AGE_BANDS),
     ]
     return pa.Table.from_arrays(columns, schema=SCHEMA)
+
+
+def _coded(index: Ints, texts: Sequence[str]) -> pa.Array:
+    codes = pa.array(index, type=pa.int8(), mask=index == NOT_HELD)
+    return pa.DictionaryArray.from_arrays(codes, pa.array(texts))
 
 
 def _msisdn_index(rows: Rows, vocabulary: Vocabulary) -> Ints:

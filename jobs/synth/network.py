@@ -63,6 +63,23 @@ class Network:
         """Return the cells that exist in the table and stand nowhere on a day."""
         return np.setdiff1d(np.arange(len(self.cell_ids)), self.cell[self.in_service(day)])
 
+    def sites_of_cells(self, day: int) -> Ints:
+        """Return the site on which each cell stands on a day, or -1."""
+        site = np.full(len(self.cell_ids), -1)
+        serving = self.in_service(day)
+        site[self.cell[serving]] = self.site[serving]
+        return site
+
+    def cells_of_site(self, site: int, day: int) -> Ints:
+        """Return the cells that stand on a site on a day."""
+        return as_ints(self.cell[self.in_service(day) & (self.site == site)])
+
+    def first_cells(self, day: int) -> Ints:
+        """Return one cell of each site that stands there on a day: its first."""
+        serving = np.flatnonzero(self.in_service(day))
+        _, first = np.unique(self.site[serving], return_index=True)
+        return as_ints(self.cell[serving[first]])
+
     def serve(self, rng: np.random.Generator, place: Ints, day: int) -> Ints:
         """Return the cell that serves each call: one of the nearest site, sometimes of the second nearest."""
         second = rng.random(len(place)) < self.second_share[place]

@@ -1,6 +1,6 @@
 """The people: where each lives, works and runs errands, how often they call and how far they roam."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -79,6 +79,20 @@ def build_people(country: Country) -> People:
         outgoing=np.where(rng.random(n) < _HOMEBOUND_SHARE, 0.0, rng.gamma(4.0, 1 / 4.0, n)),
         wanderlust=rng.lognormal(-0.6, 1.1, n),
     )
+
+
+def settled_at(rng: np.random.Generator, country: Country, people: People, home: Ints, works: Bools) -> People:
+    """Return people as they would live at another dwelling, with work and errands around it.
+
+    Args:
+        rng: Random stream.
+        country: The country.
+        people: The people.
+        home: Where they would live.
+        works: Who would work or learn there.
+    """
+    work = np.where(works, country.gravity.draw(rng, country.places.zone[home]), home)
+    return replace(people, home=home, work=work, errands=_errands(rng, country, home, work))
 
 
 def _workplaces(rng: np.random.Generator, country: Country, home: Ints) -> Ints:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
+import h3
 import numpy as np
 
 from jobs.synth.geography import (
@@ -14,8 +15,8 @@ from jobs.synth.geography import (
     shortest_paths,
     size_of,
 )
-from jobs.synth.plane import nearest
-from jobs.synth.randomness import Floats, Ints, as_floats, as_ints, draw_by_weight, stream
+from jobs.synth.plane import distance_km, nearest
+from jobs.synth.randomness import Bools, Floats, Ints, as_floats, as_ints, draw_by_weight, stream
 from schemas.errors import ConfigError
 
 _FULL_PLACES: Final = 12_000
@@ -25,6 +26,9 @@ _SCATTERED_PLACES: Final = 0.16
 _NEAR_KM: Final = 5.0
 _DECAY: Final = 3.0
 """Gravity: attraction falls with (distance + 5 km) cubed: most errands are close, a few far away."""
+
+_TRIES: Final = 20
+"""Draws before a place that is far enough is taken instead of drawn: hardly ever needed but in tiny countries."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +62,11 @@ class Places:
     def n_neighbourhoods(self) -> int:
         """Number of places where one can live or stay; they come before the points of the roads."""
         return int(np.count_nonzero(self.residents))
+
+    @property
+    def zone_centres(self) -> Floats:
+        """Centres (x, y) in km of the zones, in the order of `zone_names`."""
+        return PLANE.xy(np.array([h3.cell_to_latlng(name) for name in self.zone_names]))
 
 
 @dataclass(frozen=True)
@@ -214,3 +223,57 @@ def _way(stretches: dict[tuple[int, int], Ints], onward: Ints, origin: int, dest
 def draw_homes(rng: np.random.Generator, places: Places, count: int) -> Ints:
     """Return places drawn by the people who live there."""
     return draw_by_weight(rng, places.residents[: places.n_neighbourhoods], count)
+
+
+@dataclass(frozen=True)
+class Remoteness:
+    """What "farther than some km" means between two places: by themselves, and by the centres of their zones.
+
+    Args:
+        xy: Positions of the places.
+        centre: Centre of each place's zone.
+    """
+
+    xy: Floats
+    centre: Floats
+
+    @classmethod
+    def of(cls, places: Places) -> "Remoteness":
+        """Return that of a country's neighbourhoods."""
+        n = places.n_neighbourhoods
+        return cls(places.xy[:n], places.zone_centres[places.zone[:n]])
+
+    def km(self, a: Ints, b: Ints) -> Floats:
+        """Return the lesser of both distances, of places of equal index."""
+        return np.minimum(distance_km(self.xy[a], self.xy[b]), distance_km(self.centre[a], self.centre[b]))
+
+    def draw(self, rng: np.random.Generator, weight: Floats, origin: Ints, *, beyond_km: float) -> Ints:
+        """Return one place an origin, drawn by weight among those farther away than `beyond_km`."""
+        drawn = draw_by_weight(rng, weight, len(origin))
+        return self.redrawn(rng, weight, origin, drawn, beyond_km=beyond_km)
+
+    def redrawn(self, rng: np.random.Generator, weight: Floats, origin: Ints, drawn: Ints, *, beyond_km: float) -> Ints:
+        """Return drawn places, those that are too near or of no weight drawn anew.
+
+        Raises:
+            ConfigError: From some origin, no place with a weight is that far.
+        """
+        place = drawn.copy()
+        for _ in range(_TRIES):
+            again = np.flatnonzero(self._is_unfit(place, origin, weight, beyond_km))
+            place[again] = draw_by_weight(rng, weight, len(again))
+        for row in np.flatnonzero(self._is_unfit(place, origin, weight, beyond_km)):
+            place[row] = self._farthest(int(origin[row]), weight, beyond_km)
+        return place
+
+    def _is_unfit(self, place: Ints, origin: Ints, weight: Floats, beyond_km: float) -> Bools:
+        return np.asarray((weight[place] <= 0) | (self.km(place, origin) <= beyond_km))
+
+    def _farthest(self, origin: int, weight: Floats, beyond_km: float) -> int:
+        candidates = np.flatnonzero(weight > 0)
+        km = self.km(candidates, np.full(len(candidates), origin))
+        if km.max() <= beyond_km:
+            raise ConfigError(
+                "A country too small for its scenario.", f"places {beyond_km:g} km apart", "give more --subscribers"
+            )
+        return int(candidates[np.argmax(km)])

@@ -45,6 +45,12 @@ class Plane:
         width = KM_PER_DEGREE * np.cos(np.deg2rad(self.latitude))
         return np.round(np.column_stack([latitude, self.longitude + xy[:, 0] / width]), 5)
 
+    def xy(self, degrees: Floats) -> Floats:
+        """Return points (x, y) in km of (latitude, longitude)."""
+        width = KM_PER_DEGREE * np.cos(np.deg2rad(self.latitude))
+        x, y = (degrees[:, 1] - self.longitude) * width, (degrees[:, 0] - self.latitude) * KM_PER_DEGREE
+        return np.column_stack([x, y])
+
     def zones(self, xy: Floats) -> list[str]:
         """Return the H3 cell of the base resolution, as its hexadecimal name, in which each point lies."""
         return [h3.latlng_to_cell(lat, lng, BASE_RESOLUTION) for lat, lng in self.degrees(xy).tolist()]

@@ -8,7 +8,7 @@ from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, timedelta
-from functools import partial
+from functools import lru_cache, partial
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Final
@@ -16,19 +16,24 @@ from typing import Final
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from jobs.synth.boundaries import admin_layers
 from jobs.synth.country import TIME_ZONE, Country, build_country, check_size
 from jobs.synth.dirt import Dirt, Planted, Reason, Rows, rows_of_file
-from jobs.synth.events import NO_EVENTS, Events, events_of_day, late_events_of_day, machine_count
-from jobs.synth.itineraries import Stays, nights_away, stays_of_day
+from jobs.synth.events import NO_EVENTS, Events, Observed, events_of_day, late_events_of_day, machine_count
+from jobs.synth.history import History, build_history
+from jobs.synth.itineraries import Journeys, Stays, journeys_of, stays_of_day
 from jobs.synth.layouts import LAYOUTS, Vocabulary, build_vocabulary, file_name, holds_malformed_rows
 from jobs.synth.maps import geojson, write_cells
 from jobs.synth.people import People, build_people
+from jobs.synth.planted import write_planted
 from jobs.synth.randomness import Ints, stream
-from jobs.synth.truth import homes, true_trips, write_json, write_table
+from jobs.synth.registrants import Registrants, build_registrants
+from jobs.synth.scenario import Scenario, Timeline, parameters
+from jobs.synth.truth import homes, registered_people, true_trips, write_json, write_table
 from jobs.synthetic_mark import MARK, write_mark
 from schemas.errors import ConfigError, InputError
 
-VERSION: Final = 2
+VERSION: Final = 3
 """Raised whenever the same arguments give other files."""
 
 EXPECTED: Final = "truth/expected_quarantine.json"
@@ -37,6 +42,9 @@ _MOST_DAYS: Final = 366
 
 _SMALL: Final = 300_000
 """Subscriber-days below which a second process costs more to start than it saves."""
+
+_RUN_DAYS: Final = 8
+"""Most days in a row that a process takes: of a run's days, all but the first find the day before worked out."""
 
 Progress = Callable[[str, int, int], None]
 
@@ -52,6 +60,7 @@ class Plan:
         days: Number of days, 1 to 366.
         layouts: Names of the layouts, sorted.
         dirt: Shares of dirty rows.
+        scenario: What happens beside ordinary days; by default nothing.
     """
 
     seed: int
@@ -60,6 +69,7 @@ class Plan:
     days: int
     layouts: tuple[str, ...]
     dirt: Dirt
+    scenario: Scenario | None = None
 
     def __post_init__(self) -> None:
         check_size(self.seed, self.subscribers)
@@ -68,6 +78,8 @@ class Plan:
         if not self.layouts or (unknown := sorted(set(self.layouts) - set(LAYOUTS))):
             found = f"Layouts {', '.join(unknown)}." if self.layouts else "No layout."
             raise ConfigError(found, f"some of {', '.join(LAYOUTS)}", "give another --layout")
+        if self.scenario is not None:
+            Timeline.of(self.scenario, self.first_day, self.days)
 
     def day(self, offset: int) -> date:
         """Return a local day, counted from the first."""
@@ -87,6 +99,7 @@ class Plan:
             "time_zone": TIME_ZONE,
             "layouts": list(self.layouts),
             "dirt": self.dirt.shares,
+            "scenario": None if self.scenario is None else parameters(self.scenario),
         }
 
 
@@ -119,30 +132,53 @@ class World:
         plan: What to synthesise.
         country: The country.
         people: Its people.
-        sleeps: Where they sleep.
+        registrants: To whom their SIMs are registered.
+        journeys: Their nights on journeys.
+        history: What a scenario plants among them, if there is one.
     """
 
     plan: Plan
     country: Country
     people: People
-    sleeps: Ints
+    registrants: Registrants
+    journeys: Journeys
+    history: History | None
+
+    def people_on(self, day: int) -> People:
+        """Return the people with their habits of a day, counted from the first."""
+        return self.people if self.history is None else self.history.people(day)
+
+    def sleeps(self, night: int) -> Ints:
+        """Return where everybody sleeps in a night; night d is the one before day d."""
+        if self.history is None:
+            return self.journeys.laid_over(self.people.home, night)
+        return self.history.slept(self.journeys, night)[0]
 
     def stays(self, day: int) -> Stays:
         """Return where people stay on a day, counted from the first."""
-        return stays_of_day(self.country, self.people, self.sleeps, self.plan.first_day, day)
+        wakes, sleeps = self.sleeps(day), self.sleeps(day + 1)
+        return stays_of_day(self.country, self.people_on(day), wakes, sleeps, self.plan.first_day, day)
 
-    def late_events(self, day: int) -> Events:
-        """Return the events of a day that are delivered the day after."""
-        return late_events_of_day(
-            self.country, self.people, self.stays(day), self.plan.first_day, day, late=self.plan.dirt.late
-        )
+    def observed(self, stays: Stays, day: int) -> Observed:
+        """Return what a day's events are sampled from."""
+        outages = None if self.history is None else self.history.outages
+        return Observed(self.country, self.people_on(day), stays, self.plan.first_day, day, outages)
 
 
 def build_world(plan: Plan) -> World:
-    """Return a plan's country and people; the same for the same plan."""
+    """Return a plan's country and people; the same for the same plan.
+
+    Raises:
+        ConfigError: The country is too small for the plan's scenario.
+    """
     country = build_country(plan.seed, plan.subscribers)
-    people = build_people(country)
-    return World(plan, country, people, nights_away(country, people, plan.first_day, plan.days))
+    people, registrants = build_people(country), build_registrants(plan.seed, plan.subscribers)
+    journeys = journeys_of(country, people, plan.first_day, plan.days)
+    if plan.scenario is None:
+        return World(plan, country, people, registrants, journeys, None)
+    timeline = Timeline.of(plan.scenario, plan.first_day, plan.days)
+    history = build_history(country, people, registrants, plan.scenario, timeline)
+    return World(plan, country, people, registrants, journeys, history)
 
 
 def synthesise(  # noqa: PLR0913 - one parameter a thing to choose, all but the folder by name
@@ -156,6 +192,7 @@ def synthesise(  # noqa: PLR0913 - one parameter a thing to choose, all but the 
     processes: int | None = None,
     progress: Progress | None = None,
     dirt: Dirt | None = None,
+    scenario: Scenario | None = None,
 ) -> SynthesisReport:
     """Write a synthetic country's deliveries, cell table, map and planted truth.
 
@@ -173,12 +210,13 @@ def synthesise(  # noqa: PLR0913 - one parameter a thing to choose, all but the 
         processes: Processes at work; by default one a core, or a single one where there is little to do.
         progress: Called with what was finished, how many, of how many.
         dirt: Shares of dirty rows; about 1 % by default.
+        scenario: What happens beside ordinary days; by default nothing.
 
     Raises:
-        ConfigError: An argument is out of range.
+        ConfigError: An argument is out of range, or the country or period too small for the scenario.
         InputError: The folder holds something else.
     """
-    plan = Plan(seed, subscribers, first_day, days, tuple(sorted(set(layouts))), dirt or Dirt())
+    plan = Plan(seed, subscribers, first_day, days, tuple(sorted(set(layouts))), dirt or Dirt(), scenario)
     if not _is_finished(out, plan):
         with _new_folder(out) as folder:
             _write_country(folder, plan, processes, progress or _silent)
@@ -229,7 +267,14 @@ def _write_country(folder: Path, plan: Plan, processes: int | None, progress: Pr
         (folder / layout).mkdir()
     write_cells(folder / "cells.csv", world.country.network, plan.first_day)
     write_json(folder / "geography.geojson", geojson(world.country))
+    for level, layer in admin_layers(world.country).items():
+        write_json(folder / f"boundaries_adm{level}.geojson", layer)
     write_table(folder / "truth/homes.parquet", homes(world.country, world.people))
+    lives = None if world.history is None else world.history.lives.life
+    write_table(folder / "truth/people.parquet", registered_people(world.people, world.registrants, lives))
+    if world.history is not None:
+        write_planted(folder, world.country, world.journeys, world.history)
+        progress("truth", 1, 1)
     (folder / "truth/trips").mkdir()
     expected: dict[str, object] = {}
     for done, files in enumerate(_map_days(world, folder, processes), start=1):
@@ -248,16 +293,24 @@ def _map_days(world: World, folder: Path, processes: int | None) -> Iterator[dic
         return
     # spawned, not forked: the caller may run threads of an engine, whose locks a fork would copy
     pool = ProcessPoolExecutor(min(workers, plan.days), get_context("spawn"), _sit_down, (world,))
+    run = min(_RUN_DAYS, -(-plan.days // (4 * workers)))
     with pool:
-        yield from pool.map(partial(_write_day_here, folder), range(plan.days))
+        yield from pool.map(partial(_write_day_here, folder), range(plan.days), chunksize=run)
 
 
 @dataclass(frozen=True)
 class _Desk:
-    """What a process keeps between days."""
+    """What a process keeps between days.
+
+    Args:
+        world: What all days have in common.
+        vocabulary: The texts of their rows.
+        stays: `world.stays`, remembered for a day, because the next one's file brings its late events.
+    """
 
     world: World
     vocabulary: Vocabulary
+    stays: Callable[[int], Stays]
 
 
 _DESKS: Final[dict[str, _Desk]] = {}
@@ -265,8 +318,9 @@ _DESKS: Final[dict[str, _Desk]] = {}
 
 
 def _desk(world: World) -> _Desk:
-    sims = world.country.subscribers + machine_count(world.country.subscribers)
-    return _Desk(world, build_vocabulary(sims, world.country.network.cell_ids))
+    machines = machine_count(world.country.subscribers)
+    vocabulary = build_vocabulary(world.registrants, machines, world.country.network.cell_ids)
+    return _Desk(world, vocabulary, lru_cache(maxsize=2)(world.stays))
 
 
 def _sit_down(world: World) -> None:
@@ -280,10 +334,10 @@ def _write_day_here(folder: Path, day: int) -> dict[str, object]:
 def _write_day(desk: _Desk, folder: Path, day: int) -> dict[str, object]:
     """Write one day's truth and its file in each layout; return what is planted in those files."""
     world, plan = desk.world, desk.world.plan
-    stays, places = world.stays(day), world.country.places
-    trips = true_trips(stays, places.zone, places.zone_names)
+    places = world.country.places
+    trips = true_trips(desk.stays(day), places.zone, places.zone_names)
     write_table(folder / f"truth/trips/{plan.day(day).isoformat()}.parquet", trips)
-    rows, planted = _rows(world, stays, day)
+    rows, planted = _rows(desk, day)
     expected: dict[str, object] = {}
     for layout in plan.layouts:
         name = file_name(layout, plan.day(day))
@@ -292,19 +346,23 @@ def _write_day(desk: _Desk, folder: Path, day: int) -> dict[str, object]:
     return expected
 
 
-def _rows(world: World, stays: Stays, day: int) -> tuple[Rows, Planted]:
-    plan, network = world.plan, world.country.network
-    epoch_day = (plan.day(day) - date(1970, 1, 1)).days
-    on_time = events_of_day(world.country, world.people, stays, plan.first_day, day, late=plan.dirt.late)
+def _rows(desk: _Desk, day: int) -> tuple[Rows, Planted]:
+    world, plan, network = desk.world, desk.world.plan, desk.world.country.network
+    late = _late_events(desk, day - 1) if day else NO_EVENTS
     return rows_of_file(
         stream(plan.seed, "dirt", day),
         plan.dirt,
-        on_time,
-        world.late_events(day - 1) if day else NO_EVENTS,
-        epoch_day=epoch_day,
+        events_of_day(world.observed(desk.stays(day), day), late=plan.dirt.late),
+        late,
+        epoch_day=(plan.day(day) - date(1970, 1, 1)).days,
         dead_cells=network.out_of_service(day),
         n_cells=len(network.cell_ids),
     )
+
+
+def _late_events(desk: _Desk, day: int) -> Events:
+    """Return the events of a day that are delivered the day after."""
+    return late_events_of_day(desk.world.observed(desk.stays(day), day), late=desk.world.plan.dirt.late)
 
 
 def _expected(rows: Rows, planted: Planted, layout: str) -> dict[str, object]:
@@ -323,7 +381,7 @@ def _report(out: Path, plan: Plan) -> SynthesisReport:
     """Return what a finished folder holds, in the layouts that were asked for."""
     expected = json.loads((out / EXPECTED).read_text(encoding="utf-8"))
     files = tuple(name for name in sorted(expected) if name.split("/")[0] in plan.layouts)
-    trips = (pq.read_table(path, columns=["trips"]) for path in sorted((out / "truth/trips").iterdir()))
+    trips = (pq.ParquetFile(path).read(["trips"]) for path in sorted((out / "truth/trips").iterdir()))
     return SynthesisReport(
         folder=out,
         layouts=plan.layouts,

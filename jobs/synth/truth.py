@@ -1,7 +1,7 @@
 """What really happened, beside the deliveries: true trips, homes, and what a reader must quarantine."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +10,10 @@ import pyarrow.parquet as pq
 
 from jobs.synth.country import Country
 from jobs.synth.itineraries import Stays
+from jobs.synth.lives import LIVES
 from jobs.synth.people import People, numbers
 from jobs.synth.randomness import Ints
+from jobs.synth.registrants import AGE_BANDS, NOT_AVAILABLE, SEXES, Registrants
 
 
 def true_trips(stays: Stays, zone_of_place: Ints, zone_names: tuple[str, ...]) -> pa.Table:
@@ -46,6 +48,29 @@ def homes(country: Country, people: People) -> pa.Table:
             "home_h3": pa.array(names[country.places.zone[people.home]], pa.string()),
         }
     )
+
+
+def registered_people(people: People, registrants: Registrants, lives: Ints | None) -> pa.Table:
+    """Return who people are: registrant's sex and age band, how they live, mean events a day.
+
+    Grain: one row per subscriber, in the order of their index. What is not held is NOT_AVAILABLE. Without a scenario
+    every life is "settled".
+    """
+    life = np.zeros(people.count, dtype=np.int64) if lives is None else lives
+    return pa.table(
+        {
+            "msisdn": pa.array(numbers(0, people.count), pa.string()),
+            "sex": _held(SEXES, registrants.sex),
+            "age_band": _held(AGE_BANDS, registrants.age_band),
+            "life": pa.array(np.array(LIVES)[life], pa.string()),
+            "events_a_day": pa.array(people.activity, pa.float64()),
+        }
+    )
+
+
+def _held(values: Sequence[str], index: Ints) -> pa.Array:
+    """Return texts of indices; NOT_HELD, which is -1, takes the last."""
+    return pa.array(np.array([*values, NOT_AVAILABLE])[index], pa.string())
 
 
 def write_table(path: Path, table: pa.Table) -> None:

@@ -116,12 +116,15 @@ class Opening:
         product: Product that is released after it.
         onset: Day of the event.
         schedule: All its releases and their charges, each period once: `EventPolicy.schedule(onset)`.
+        area_sha256: Digest of the declared area, so that nobody changes it after people signed; none where the event
+            is in no list.
     """
 
     event: str
     product: str
     onset: date
     schedule: tuple[ScheduledRelease, ...]
+    area_sha256: str | None = None
 
     def __post_init__(self) -> None:
         if not _EVENT.fullmatch(self.event):
@@ -162,7 +165,9 @@ class Opening:
         schedule: list[JsonValue] = [
             {"period": str(release.period), "charges": _plain(release.charges)} for release in self.schedule
         ]
-        return {"event": self.event, "onset": self.onset.isoformat(), "product": self.product, "schedule": schedule}
+        area: dict[str, JsonValue] = {"area_sha256": self.area_sha256} if self.area_sha256 else {}
+        onset = self.onset.isoformat()
+        return {"event": self.event, "onset": onset, "product": self.product, "schedule": schedule, **area}
 
     @property
     def digest(self) -> str:
@@ -177,7 +182,8 @@ class Opening:
             ScheduledRelease(Period.parse(release["period"]), _charges(release["charges"]))
             for release in text["schedule"]
         )
-        return cls(text["event"], text["product"], date.fromisoformat(text["onset"]), schedule)
+        onset = date.fromisoformat(text["onset"])
+        return cls(text["event"], text["product"], onset, schedule, text.get("area_sha256"))
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from rich.table import Table
 from privacy import mechanisms
 from privacy.bounding import FIXED_POINT, Bounded, LevelBound, squared_bound
 from privacy.hierarchy import PairTree, ZoneTree
-from privacy.od_trips import Z_95
+from privacy.intervals import Z_95
 from privacy.policy import Policy, ProductPolicy
 from privacy.shrinkage import shrunk
 from privacy.topdown import Estimate, Judge, LevelMeasurements, LevelRows, as_measured, estimate, measure

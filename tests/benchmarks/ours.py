@@ -20,11 +20,9 @@ from jobs.config import (
     StorageConfig,
 )
 from jobs.ingest.delivery import ingest
-from jobs.pipeline import days_of
 from jobs.releases import Desk
 from jobs.session import open_session
 from privacy.unit import Period
-from schemas.subscriber_days import SUBSCRIBER_DAYS
 from tests.benchmarks.meter import Stopwatch
 
 SOURCE = SourceConfig(format="parquet", columns=ColumnMapping(subscriber="msisdn", time="event_at", cell="cell_id"))
@@ -101,8 +99,7 @@ def main_job(stopwatch: Stopwatch, root: Path, engine: Literal["sail", "spark"],
         ingest(session, config, desk.storage, work.files, source=SOURCE, first=work.first, last=work.last)
         plans = [desk.plan("od_trips", period, 1) for period in work.periods]
         for plan in plans:
-            days = days_of(plan.period, desk.policy.mobility)
-            desk._aggregate(plan, desk.storage.current(SUBSCRIBER_DAYS, days), session)
+            desk._aggregate(plan, desk._inputs(plan), session)
         stopwatch.stop()
     [record] = desk.storage.deliveries().values()
     return Outcome(

@@ -5,15 +5,18 @@ with one line: how the process ended and which steps it passed. With `spared`, t
 whose name is not among those; without it, never.
 
 `ingest root cells folder first last`: ingest a delivery.
+`nights root cells month`: build the nights of a privacy month.
 `release root cells`: release a week, approve it and publish its bundle; with `workers`, in several processes at once.
 """
 
 import json
 import os
 import re
+import shutil
 import signal
 import sys
 import time
+from contextlib import nullcontext
 from datetime import date
 from pathlib import Path
 from threading import Thread
@@ -26,10 +29,12 @@ from jobs.session import open_session
 from jobs.storage import Storage
 from privacy import mechanisms
 from privacy.ledger import Ledger
+from privacy.unit import PrivacyMonth
 from tests.approvals import approve
 from tests.installations import WEEK, deliver, installation
 
 TABLE_FILES = "subscriber_day*/v=*/**/*"
+NIGHTS_FILES = "nights/**/v=*/*"
 
 
 class Steps:
@@ -63,12 +68,12 @@ class Steps:
         for verb in ("reserve", "seal", "approve", "publish"):
             self.after(Ledger, verb, lambda *_, verb=verb: verb)
 
-    def watch_for_first_file(self, folder):
+    def watch_for_first_file(self, folder, files=TABLE_FILES):
         """Take as a step that an engine has begun to write a table: the kill then falls into the middle of it."""
-        before = set(folder.glob(TABLE_FILES))
+        before = set(folder.glob(files))
 
         def look():
-            while set(folder.glob(TABLE_FILES)) <= before:
+            while set(folder.glob(files)) <= before:
                 time.sleep(0.0005)
             self("first file of a table")
 
@@ -97,6 +102,15 @@ def ingest(steps, root, cells, folder, first, last):
         steps.watch_for_first_file(config.storage.confidential)
         span = {"first": date.fromisoformat(first), "last": date.fromisoformat(last)}
         deliver(session, config, [Path(folder)], progress=steps, **span)
+
+
+def nights(steps, root, cells, month):
+    config = installation(Path(root), cells=Path(cells))
+    with open_session(config.engine) as session:
+        steps.watch()
+        steps.after(shutil, "rmtree", lambda folder, **_: "removal of nights" if "v=" in str(folder) else "removal")
+        steps.watch_for_first_file(config.storage.confidential, NIGHTS_FILES)
+        Desk.of(config).build_nights(PrivacyMonth.parse(month), lambda: nullcontext(session), steps)
 
 
 def release(steps, root, cells):
@@ -133,7 +147,10 @@ def end(pid, heard):
 def main():
     for line in sys.stdin:
         command = json.loads(line)
-        work, workers = {"ingest": ingest, "release": release}[command["verb"]], command.get("workers", 1)
+        work, workers = (
+            {"ingest": ingest, "nights": nights, "release": release}[command["verb"]],
+            command.get("workers", 1),
+        )
         spared = command.get("spared")
         running = [start(work, command["arguments"], spared=spared) for _ in range(workers)]
         print(json.dumps([end(*process) for process in running]), flush=True)

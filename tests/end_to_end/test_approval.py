@@ -20,6 +20,7 @@ from tests.installations import FIRST, KEY, deliver, files_of, installation
 
 DAYS = ("2026-03-02", "2026-03-03")
 CONFIG = """\
+events = "events.toml"
 [country]
 name = "Numenia"
 timezone = "Indian/Mauritius"
@@ -32,6 +33,15 @@ publisher_key = "keys/gate.pem"
 [sources.whimbrel]
 format = "parquet"
 columns = {{ subscriber = "msisdn", time = "event_at", cell = "cell_id" }}
+"""
+EVENTS = """\
+[[events]]
+id = "cyclone-ana"
+name = "Cyclone Ana"
+hazard = "cyclone"
+onset = 2026-05-12
+source = "the meteorological service"
+area = {{ zones = ["{zone}"] }}
 """
 
 
@@ -46,6 +56,7 @@ def sealed(engines, tiny_country, tmp_path_factory):
         for day, revision in ((DAYS[0], 1), (DAYS[1], 1), (DAYS[0], 2)):
             desk.release(desk.plan("od_trips", Period.parse(day), revision), lambda: nullcontext(session))
     (root / "whimbrel.toml").write_text(CONFIG.format(cells=config.cells.path))
+    (root / "events.toml").write_text(EVENTS.format(zone=desk.zones[0]))
     return root
 
 
@@ -270,7 +281,8 @@ def test_an_event_is_opened_by_two_people_in_two_sittings(root, whimbrel):
 
     code, told = whimbrel(f"{OPEN} --key keys/Amina.pem")
     assert (code, "Event cyclone-ana is open" in told) == (0, True)
-    assert "247,000 micro-rho to the emergency pool of privacy month 2026-04" in " ".join(told.split())
+    assert "249,600 micro-rho to the emergency pool of privacy month 2026-04" in " ".join(told.split())
+    assert "named zones, holding 1 of the network's cells" in " ".join(told.split())
     assert [opening.event for opening in desk_of(root).ledger.openings()] == ["cyclone-ana"]
     assert whimbrel("ledger check")[0] == 0
     charged = desk_of(root).ledger.charges()
@@ -284,12 +296,15 @@ def test_an_event_is_opened_by_two_people_in_two_sittings(root, whimbrel):
         f"{OPEN} --key keys/Esi.pem --key keys/Femi.pem",
         f"{OPEN} --key keys/Amina.pem --key keys/Amina.pem",
         f"{OPEN} --key keys/gate.pem",
+        "emergency open cyclone-bela --yes --key keys/Amina.pem --key keys/Bao.pem",
+        "emergency open cyclone-ana --onset 2026-05-13 --yes --key keys/Amina.pem --key keys/Bao.pem",
+        "displacement cyclone-ana",
         f"{OPEN} --key keys/Amina.pem --product od_trips",
         "emergency open cyclone-ana --onset 2026-05-12 --hazard Great --yes --key keys/Amina.pem",
         "emergency open cyclone-ana --onset May --hazard cyclone --yes --key keys/Amina.pem",
         "approve release od_trips 2026-03-02 --key keys/none.pem --yes",
         "approve release od_trips 2026-03-05 --key keys/Amina.pem --yes",
-        "approve plan --products presence --until 2030-01-01 --key keys/Amina.pem --yes",
+        "approve plan --products tourism --until 2030-01-01 --key keys/Amina.pem --yes",
         "approve plan --products od_trips --until 2020-01-01 --key keys/Amina.pem --yes",
         "keys revoke 0123456789abcdef",
         f"keys revoke {'0' * 16} --from tomorrow",

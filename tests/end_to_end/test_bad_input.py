@@ -160,7 +160,8 @@ def test_a_missing_column_is_named_with_those_that_are_there(sail, config, tiny_
     source = SOURCES["whimbrel"].model_copy(
         update={"columns": ColumnMapping(subscriber="imsi", time="event_at", cell="cell_id")}
     )
-    message = r"lacks imsi; it has the columns cell_id, event_at, msisdn\. Expected: .*mapping.*Remedy: correct"
+    there = "age_band, cell_id, event_at, msisdn, sex"
+    message = rf"lacks imsi; it has the columns {there}\. Expected: .*mapping.*Remedy: correct"
 
     refused(sail, config, files_of(tiny_country, "whimbrel")[:1], InputError, message, mapping=source)
 

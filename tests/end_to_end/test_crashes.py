@@ -5,6 +5,7 @@ import json
 import shutil
 import subprocess
 import sys
+from contextlib import nullcontext
 from datetime import timedelta
 from pathlib import Path
 
@@ -17,8 +18,10 @@ from jobs.publish.verify import verify_bundle
 from jobs.releases import Desk
 from jobs.storage import Storage
 from privacy.ledger import EntryKind
+from privacy.unit import PrivacyMonth
 from schemas.errors import InputError
-from tests.installations import FIRST, deliver, files_of, installation, quarantine, subscriber_days
+from tests.installations import FIRST, deliver, files_of, installation, quarantine, rows_of, subscriber_days
+from tests.populations import cells_file, events_file, population
 
 ROOT = Path(__file__).parents[2]
 KILLED, MANY = -9, 60
@@ -125,6 +128,41 @@ def assert_each_day_is_old_or_new(storage, old, new):
         assert rows in [{key: row for key, row in state[0].items() if key[0] == day} for state in (old, new)]
     for manifest in (storage.confidential / "manifests").rglob("[!.]*.json"):
         json.loads(manifest.read_text())
+
+
+MARCH = PrivacyMonth.parse("2026-03")
+
+
+@pytest.mark.slow
+def test_nights_killed_at_each_step_in_turn_are_old_or_new_and_end_the_same(sail, processes, tmp_path):
+    """Nights stand, then late records change the month; a reader sees the old nights or the new, each whole."""
+    config = installation(tmp_path, cells=cells_file(tmp_path / "cells.csv"))
+    desk = Desk.of(config)
+    days, strata = population(5, people=20, months=(MARCH,))
+    late = {key: points for key, points in days.items() if key[0] == 1}
+    on_time = {key: points for key, points in days.items() if key[0] != 1}
+    march = {"first": MARCH.first_day, "last": MARCH.last_day}
+    deliver(sail, config, [events_file(on_time, strata, tmp_path / "on time.parquet")], **march)
+    desk.build_nights(MARCH, lambda: nullcontext(sail))
+    old = nights_seen(desk.storage)
+    deliver(sail, config, [events_file(late, strata, tmp_path / "late.parquet")], **march)
+
+    steps, between = [], []
+    for step in killed_at_every_step(processes, "nights", tmp_path, config.cells.path, MARCH):
+        steps.append(step)
+        between.append(nights_seen(desk.storage))
+
+    new = nights_seen(desk.storage)
+    assert new != old
+    assert all(seen in (old, new) for seen in between)
+    assert {"first file of a table", f"rename to {MARCH}.json", "removal of nights"} <= set(steps)
+    assert len(list((desk.storage.confidential / "nights").glob("month=*/v=*"))) == 1
+
+
+def nights_seen(storage):
+    """The nights of March that a reader finds."""
+    folder = storage.confidential / "nights" / f"month={MARCH}" / f"v={storage.nights_version(MARCH)}"
+    return rows_of(folder)
 
 
 @pytest.fixture

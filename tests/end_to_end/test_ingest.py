@@ -11,6 +11,7 @@ import pytest
 
 from jobs.ingest import delivery
 from jobs.storage import Storage
+from schemas.subscriber_days import NOT_AVAILABLE
 from tests.installations import (
     FIRST,
     LAST,
@@ -66,9 +67,24 @@ def test_every_row_read_is_kept_or_quarantined_for_the_reason_that_was_planted(
 
 
 def test_both_layouts_of_the_same_days_give_the_same_subscriber_days(everywhere):
-    parquet, csv = (everywhere["sail", layout][1] for layout in ("whimbrel", "world_bank"))
+    parquet, csv = (subscriber_days(everywhere["sail", layout][1]) for layout in ("whimbrel", "world_bank"))
 
-    assert subscriber_days(parquet) == subscriber_days(csv)
+    assert {key: events for key, (*events, _, _) in parquet.items()} == {
+        key: events for key, (*events, _, _) in csv.items()
+    }
+
+
+def test_the_registrants_sex_and_age_band_are_kept_where_a_layout_holds_them(everywhere, tiny_country):
+    parquet, csv = (subscriber_days(everywhere["sail", layout][1]) for layout in ("whimbrel", "world_bank"))
+    strata = {(who, sex, age) for (_, who), (_, _, sex, age) in parquet.items()}
+    registered = pq.read_table(tiny_country.folder / "truth/people.parquet", columns=["sex", "age_band"]).to_pylist()
+    unseen = Counter((row["sex"], row["age_band"]) for row in registered)
+    unseen.subtract((sex, age) for _, sex, age in strata)
+
+    assert {(sex, age) for _, _, sex, age in csv.values()} == {(NOT_AVAILABLE, NOT_AVAILABLE)}
+    assert len(strata) == len({who for who, _, _ in strata}), "a subscriber has one stratum"
+    assert 0 <= sum(count for stratum, count in unseen.items() if stratum != (NOT_AVAILABLE, NOT_AVAILABLE)) < 15
+    assert min(count for stratum, count in unseen.items() if stratum != (NOT_AVAILABLE, NOT_AVAILABLE)) >= 0
 
 
 def test_the_subscriber_days_hold_every_kept_event_once(everywhere):

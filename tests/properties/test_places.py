@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from privacy.hierarchy import PairTree, ZoneTree
 from privacy.places import LEAST_OTHERS, Guard, PlaceKind, PlaceRule, SensitivePlace, SensitivePlaces
 from privacy.unit import Period, PeriodKind
+from tests.boundaries import units_of
 from tests.installations import plan_over, totals_of_days
 from tests.properties.walks import CELLS, MONDAY, A, B, C, days_of_people, through_the_engine
 
@@ -82,9 +83,10 @@ def derivable(matrix, wanted):
     return bool(np.allclose(matrix.T @ found, wanted, atol=1e-6))
 
 
-def secrets_of(cells, listed):
+def secrets_of(cells, listed, districts=None):
     """What nobody may compute, as columns: trips from a place to everywhere and to each other district, and back."""
-    inside, district = np.isin(cells, listed), np.array([h3.cell_to_parent(cell, 5) for cell in cells])
+    districts = districts or [h3.cell_to_parent(cell, 5) for cell in cells]
+    inside, district = np.isin(cells, listed), np.array(districts)
     elsewhere = [~inside, *(~inside & (district == one) for one in np.unique(district))]
     for others in elsewhere:
         for block in (np.outer(inside, others), np.outer(others, inside)):
@@ -101,6 +103,73 @@ def test_no_combination_of_released_keys_tells_what_comes_from_or_goes_to_a_list
 
     for listed in places:
         assert not any(derivable(matrix, secret) for secret in secrets_of(cells, listed.cells))
+
+
+PROVINCES = {"A1": "A", "A2": "A", "A3": "A", "B1": "B", "B2": "B"}
+
+
+@st.composite
+def guarded_countries_of_units(draw):
+    """A country with places, whose units follow no H3 cell; one district is larger than the others."""
+    cells, places = draw(guarded_countries())
+    districts = [draw(st.sampled_from(["A1", "A1", "A1", *sorted(PROVINCES)])) for _ in cells]
+    return cells, places, units_of(cells, districts, PROVINCES)
+
+
+@through_the_engine(25)
+@given(guarded=guarded_countries_of_units())
+def test_no_combination_of_keys_of_units_and_of_h3_cells_tells_what_comes_from_or_goes_to_a_listed_place(guarded):
+    """Also where the same trips are released in both zonings, unless a place is withheld in one of them alone."""
+    cells, places, units = guarded
+    listing = SensitivePlaces(1, places)
+    by_unit = ZoneTree(cells, (1, 2), listing.guard(cells, (1, 2), units), units)
+    by_cell = ZoneTree(cells, LEVELS, listing.guard(cells, LEVELS))
+    trees = [by_unit, by_cell] if by_unit.guard.withheld == by_cell.guard.withheld else [by_unit]
+    matrix = np.vstack([totals_matrix(PairTree(tree)) for tree in trees])
+
+    for listed in places:
+        for districts in (None, units.at(1), units.at(2)):
+            assert not any(derivable(matrix, secret) for secret in secrets_of(cells, listed.cells, districts))
+
+
+def test_a_unit_that_holds_a_part_of_the_hiding_cell_would_tell_the_place_beside_a_release_of_cells():
+    """The property above can fail: the unit's total, less those of its cells outside the closed one, is the place's."""
+    town, village = (sorted(h3.cell_to_children(zone, 5))[0] for zone in NEIGHBOURS)
+    (listed, *hidden), others = sorted(h3.cell_to_children(town, 6))[:3], sorted(h3.cell_to_children(village, 6))[:4]
+    district = {listed: "A1", others[0]: "A1", others[1]: "A1", **dict.fromkeys(hidden, "A2")}
+    cells = tuple(sorted([listed, *hidden, *others]))
+    units = units_of(cells, [district.get(cell, "B1") for cell in cells], PROVINCES)
+    listing = SensitivePlaces(1, (place([listed], PlaceRule.COARSEN, resolution=5),))
+    by_cell = totals_matrix(PairTree(ZoneTree(cells, LEVELS, listing.guard(cells, LEVELS))))
+
+    def told(guard):
+        by_unit = totals_matrix(PairTree(ZoneTree(cells, (1, 2), guard, units)))
+        secrets = secrets_of(cells, [listed], units.at(2))
+        return any(derivable(np.vstack([by_unit, by_cell]), secret) for secret in secrets)
+
+    assert told(Guard(closed=("A1",)))
+    assert listing.guard(cells, (1, 2), units) == Guard(closed=("A",))
+    assert not told(Guard(closed=("A",)))
+
+
+@through_the_engine(60)
+@given(guarded=guarded_countries_of_units())
+def test_the_finest_unit_that_holds_a_coarsened_place_holds_enough_others(guarded):
+    cells, places, units = guarded
+    listed = {cell for one in places for cell in one.cells}
+    guard = SensitivePlaces(1, places).guard(cells, (1, 2), units)
+    tree = PairTree(ZoneTree(cells, (1, 2), guard, units))
+    named = {
+        tree.zones.levels[level].zones[end]
+        for level, pair in everything_measurable(tree)
+        for end in divmod(pair, tree.size(level))
+    }
+
+    for level in (1, 2):
+        zones = dict(zip(cells, units.at(level), strict=True))
+        for cell in listed - set(guard.withheld):
+            if zones[cell] in named:
+                assert sum(zones[other] == zones[cell] for other in set(cells) - listed) >= LEAST_OTHERS
 
 
 def test_to_leave_a_place_out_of_the_rows_alone_would_tell_it_by_subtraction():

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from privacy.hierarchy import PairTree
 from privacy.unit import Period, PrivacyMonth
+from tests.boundaries import by_unit, units_of
 from tests.installations import plan_over, totals_of_days
-from tests.properties.walks import CELLS, DAY_S, MONDAY, A, B, days_of_people, through_the_engine
+from tests.properties.walks import CELLS, DAY_S, MONDAY, A, B, C, days_of_people, through_the_engine
 
 WEEK = Period.parse("2026-W11")
 PLAN = plan_over(CELLS, period=WEEK)
@@ -46,6 +47,35 @@ def test_removing_any_one_subscriber_moves_the_totals_by_at_most_the_declared_l2
     moved = squared_distances(with_them, without, PLAN)
 
     assert all(distance <= bound.squared for distance, bound in zip(moved, PLAN.bounds, strict=True))
+
+
+PROVINCES = {"A1": "A", "A2": "A", "B1": "B", "B2": "B"}
+DISTRICTS = ["A1" if n in {A, B, C} else sorted(PROVINCES)[n % 4] for n in range(len(CELLS))]
+BY_UNIT = by_unit(PLAN, units_of(CELLS, DISTRICTS, PROVINCES))
+"""Units that follow no H3 cell, but for one district that holds a whole town."""
+
+
+@through_the_engine(15)
+@given(days=days_of_people(), data=st.data())
+def test_it_is_so_between_administrative_units_too(engines, days, data):
+    removed = data.draw(st.sampled_from(sorted({who for who, _ in days})))
+    others = {key: points for key, points in days.items() if key[0] != removed}
+    with engines("sail") as session:
+        with_them, without = totals_of_days(session, days, BY_UNIT), totals_of_days(session, others, BY_UNIT)
+
+    moved = squared_distances(with_them, without, BY_UNIT)
+
+    assert all(distance <= bound.squared for distance, bound in zip(moved, BY_UNIT.bounds, strict=True))
+
+
+def test_who_goes_about_in_one_district_comes_within_two_percent_of_its_bound(sail):
+    """All of it is one pair of the district with itself; without a weight, the squared bound is broken twelve times."""
+    rounds = (A, B, C, A, C, B, A)  # each of the six ways once
+    days = {(1, MONDAY + timedelta(n)): [(3600 * k, cell) for k, cell in enumerate(rounds)] for n in range(7)}
+    moved = squared_distances(totals_of_days(sail, days, BY_UNIT), {}, BY_UNIT)
+
+    assert 0.98 <= max(distance / bound.squared for distance, bound in zip(moved, BY_UNIT.bounds, strict=True)) <= 1
+    assert 11.9 * BY_UNIT.bounds[-1].squared < (1024 * 6 * 7) ** 2
 
 
 def to_and_fro(times):

@@ -431,7 +431,12 @@ def test_a_plan_is_made_of_what_the_policy_releases():
     assert (made.policy_sha256, made.finest_resolution) == (policy.sha256, 6)
     assert plan_for(policy, ["od_trips/day"], span, None).finest_resolution == 5
     assert plan_for(policy, ["od_trips"], span, 4).finest_resolution == 4
-    for series, days in ((["presence"], span), (["od_trips/month"], span), (["od_trips"], (TODAY, date(2026, 1, 1)))):
+    assert plan_for(policy, ["active_subscribers"], span, None).finest_resolution == 5
+    for series, days in (
+        (["displacement"], span),
+        (["od_trips/month"], span),
+        (["od_trips"], (TODAY, date(2026, 1, 1))),
+    ):
         with pytest.raises(ConfigError):
             plan_for(policy, series, days, None)
 
@@ -439,5 +444,5 @@ def test_a_plan_is_made_of_what_the_policy_releases():
 def test_a_hazard_is_one_word_and_a_product_one_of_the_policy_s_events():
     with pytest.raises(ConfigError, match="is no hazard"):
         opening_statement(opening(), "a great flood")
-    with pytest.raises(ConfigError, match="no product 'od_trips' for events"):
+    with pytest.raises(PrivacyError, match="no product 'od_trips' after events"):
         opening_of(Policy.load(), "cyclone-ana", "od_trips", date(2026, 5, 12))

@@ -80,7 +80,7 @@ def test_the_last_month_is_charged_for_releases_after_the_calendar():
 def test_an_event_at_its_worst_date_fits_the_emergency_pool():
     for month in plan(Policy.load(), JANUARY):
         emergency = month.pools[1]
-        assert (emergency.pool, emergency.charged_micro_rho) == ("emergency", 247_000)
+        assert (emergency.pool, emergency.charged_micro_rho) == ("emergency", 249_600)
 
 
 def test_a_policy_over_the_cap_is_refused_by_pool_and_month():
@@ -106,7 +106,7 @@ def test_a_refused_policy_can_still_be_shown():
     policy = Policy.load()
     tight = replace(policy, pools={**policy.pools, "emergency": PoolPolicy(cap_micro_rho=1)})
 
-    assert simulate(tight, JANUARY, months=1)[0].pools[1].left_micro_rho == 1 - 247_000
+    assert simulate(tight, JANUARY, months=1)[0].pools[1].left_micro_rho == 1 - 249_600
 
 
 def test_the_simulation_charges_what_each_release_will_charge():
@@ -129,7 +129,7 @@ def test_an_event_of_a_day_charges_the_calendar_what_the_ledger_books_when_it_is
     booked = {charge.privacy_month: charge.micro_rho for charge in policy.events[0].charges(onset)}
 
     assert {str(m.month): m.pools[1].charged_micro_rho for m in calendar if m.pools[1].charged_micro_rho} == booked
-    assert booked["2026-04"] == 38 * 6_500  # the baseline: every release
+    assert booked["2026-04"] == 39 * 6_400  # the baseline: every release
 
 
 def test_a_second_event_over_the_same_months_is_refused_and_one_long_after_is_not():
@@ -190,9 +190,9 @@ def test_the_calendar_as_json_says_the_same():
     assert [month["month"] for month in told["months"]] == [str(month.month) for month in calendar]
     assert told["months"][3]["pools"][1] == {
         "pool": "emergency",
-        "charged_micro_rho": 247_000,
+        "charged_micro_rho": 249_600,
         "cap_micro_rho": 250_000,
-        "left_micro_rho": 3_000,
+        "left_micro_rho": 400,
     }
     assert sum(p["micro_rho"] for p in told["months"][0]["products"]) == 243_750
 
@@ -200,7 +200,8 @@ def test_the_calendar_as_json_says_the_same():
 def test_nothing_is_released_under_a_policy_whose_pools_do_not_add_up(tiny_country, tmp_path):
     shipped = SHIPPED.read_text()
     greedy = tmp_path / "policy.toml"
-    greedy.write_text(shipped.replace("micro_rho = 10_000", "micro_rho = 20_000"))  # residents, not even built
+    residents = shipped.replace("micro_rho = 10_000", "micro_rho = 20_000")
+    greedy.write_text(residents.replace("resolution = 6, micro_rho = 4_500,", "resolution = 6, micro_rho = 14_500,"))
     assert greedy.read_text() != shipped
     config = installation(tmp_path / "operator", cells=tiny_country.folder / "cells.csv", policy=greedy)
     desk = Desk.of(config)

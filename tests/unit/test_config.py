@@ -44,6 +44,14 @@ def test_relative_paths_start_from_the_files_own_folder(tmp_path):
     assert config.policy is None
 
 
+@pytest.mark.parametrize("path", ['"adm2.geojson"', '["adm1.geojson", "adm2.geojson"]'])
+def test_boundaries_are_one_file_or_one_a_level(tmp_path, path):
+    config = load(tmp_path, f"{GOOD}\n[boundaries]\npath = {path}\nlevels = [1, 2]\n")
+
+    assert config.boundaries.paths[-1] == tmp_path / "adm2.geojson"
+    assert config.boundaries.levels == (1, 2)
+
+
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [

@@ -24,7 +24,7 @@ from jobs.publish.bundle import bundle_files
 from privacy import mechanisms
 from privacy.bounding import FIXED_POINT, Bounded
 from privacy.ledger import Ledger, ReleaseKey
-from privacy.od_trips import open_od_trips
+from privacy.pairs import open_pairs
 from privacy.policy import Policy
 from privacy.release import release
 from privacy.unit import Period
@@ -35,6 +35,7 @@ from schemas.errors import BudgetExceededError, SpecificationChangedError
 from tests.approvals import clearance_for
 from tests.audit.neighbours import remembered_scales, silent
 from tests.installations import histogram_over, plan_over, totals_of_days
+from tests.plans import PERIODS, plan_of
 from tests.properties.walks import AWAY, BEYOND, CELLS, DAY_S, MONDAY, A, B, C
 
 WEEK = Period.parse("2026-W11")
@@ -82,9 +83,10 @@ def test_the_cut_is_applied_before_any_scaling_and_no_one_subscriber_comes_near_
 
 def test_every_public_table_is_released_through_the_door_and_carries_its_noise():
     declared = {found.name for found in vars(published).values() if isinstance(found, Contract)}
-    public = {table.name for table in published.PUBLIC_TABLES}
+    public, policy = {table.name for table in published.PUBLIC_TABLES}, Policy.load()
+    released = {product.product for product in policy.products if product.releases}
 
-    assert public == declared == {product.product for product in Policy.load().products if product.releases}
+    assert public == declared == released | {event.product for event in policy.events}
     for table in published.PUBLIC_TABLES:
         assert table.confidentiality is Confidentiality.PUBLIC
         assert {"value", "noise_sd", "ci_low", "ci_high"} <= {column.name for column in table.columns}
@@ -92,7 +94,8 @@ def test_every_public_table_is_released_through_the_door_and_carries_its_noise()
 
 def test_every_value_of_every_public_table_has_passed_the_mechanism():
     """Where the mechanism answers zero to everything, nothing of the data is left in what is sealed."""
-    plans = {"od_trips": PLAN, "contribution_histogram": histogram_over(CELLS)}
+    others = {product: plan_of(product) for product in PERIODS}
+    plans = {"od_trips": PLAN, "contribution_histogram": histogram_over(CELLS), **others}
     assert plans.keys() == {table.name for table in published.PUBLIC_TABLES}
 
     def mute(values, **options):
@@ -213,7 +216,7 @@ def test_a_country_without_trips_has_a_national_total_of_zero_on_average():
     """Only positive values kept would make it a good part of the noise: it would be seen."""
     empty = Bounded(np.array([], np.int64), np.array([], np.int64), PLAN.bounds)
     with remembered_scales():
-        nationals = [sum(open_od_trips(PLAN.draw(empty)).table["value"].to_pylist()) for _ in range(400)]
+        nationals = [sum(open_pairs(PLAN.draw(empty)).table["value"].to_pylist()) for _ in range(400)]
 
     error = np.std(nationals) / np.sqrt(len(nationals))
     assert abs(np.mean(nationals)) < 6 * error

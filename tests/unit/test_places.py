@@ -19,6 +19,7 @@ from privacy.policy import Policy
 from privacy.release import release
 from privacy.vault import Vault
 from schemas.errors import ConfigError, SpecificationChangedError
+from tests.boundaries import units_of
 from tests.installations import plan_over
 
 CENTRE = h3.latlng_to_cell(-14.06, 66.13, 6)
@@ -75,6 +76,32 @@ def test_a_place_alone_in_its_zone_is_shown_in_a_larger_one_and_alone_in_the_lar
 def _in_the_zone_of(cell, *, resolution, but):
     inside = h3.cell_to_children(h3.cell_to_parent(cell, resolution), 6)
     return sorted(set(inside) - set(h3.cell_to_children(h3.cell_to_parent(cell, but), 6)))
+
+
+def test_a_unit_hides_a_place_where_it_holds_the_whole_h3_cell_that_would(tmp_path):
+    """The place may be shown in its cell of resolution 5: a district that parts that cell would tell more."""
+    home = h3.cell_to_parent(CENTRE, 5)
+    inside = [cell for cell in CELLS if h3.cell_to_parent(cell, 5) == home]
+    whole = units_of(CELLS, ["A1" if cell in inside else "A2" for cell in CELLS], {"A1": "A", "A2": "A"})
+    parted = units_of(CELLS, ["A1" if cell == CENTRE else "A2" for cell in CELLS], {"A1": "A", "A2": "A"})
+    split = units_of(CELLS, ["A1" if cell == CENTRE else "B1" for cell in CELLS], {"A1": "A", "B1": "B"})
+    places = SensitivePlaces.load(written(tmp_path / "places.toml", COARSEN | {"cells": [CENTRE]}))
+
+    assert places.guard(CELLS, (1, 2), whole) == Guard(closed=("A1",))
+    assert places.guard(CELLS, (1, 2), parted) == Guard(closed=("A",))
+    assert places.guard(CELLS, (1, 2), split) == Guard(withheld=(CENTRE,))
+
+
+def test_a_place_alone_in_its_h3_cell_is_hidden_by_a_unit_that_holds_the_next_larger_one(tmp_path):
+    fellows = tuple(sorted({*CELLS, LONELY, *_in_the_zone_of(LONELY, resolution=4, but=5)[:2]}))
+    around = {cell for cell in fellows if h3.cell_to_parent(cell, 4) == h3.cell_to_parent(LONELY, 4)}
+    provinces = {"A1": "A", "A2": "A", "A3": "A"}
+    place = SensitivePlaces.load(written(tmp_path / "places.toml", COARSEN | {"cells": [LONELY]}))
+
+    together = units_of(fellows, ["A1" if cell in around else "A2" for cell in fellows], provinces)
+    apart = units_of(fellows, ["A3" if cell == LONELY else "A2" for cell in fellows], provinces)
+    assert place.guard(fellows, (1, 2), together) == Guard(closed=("A1",))
+    assert place.guard(fellows, (1, 2), apart) == Guard(closed=("A",))
 
 
 def test_two_listed_places_do_not_hide_each_other(tmp_path):

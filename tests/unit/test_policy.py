@@ -1,7 +1,8 @@
 """The shipped policy says what the design says, and a policy that contradicts itself is refused."""
 
 import hashlib
-from datetime import date
+from collections import Counter
+from datetime import date, timedelta
 
 import pytest
 
@@ -49,17 +50,46 @@ def test_the_digest_is_that_of_the_files_bytes(load):
     assert load(SHIPPED_TEXT + "# one more comment\n").sha256 != Policy.load().sha256
 
 
-def test_a_product_that_is_not_built_keeps_its_share():
+def test_every_product_of_the_design_is_released():
     policy = Policy.load()
 
-    assert {p.product for p in policy.products if p.releases} == {"od_trips", "contribution_histogram"}
+    assert {p.product for p in policy.products if p.releases} == {
+        "od_trips",
+        "contribution_histogram",
+        "presence",
+        "home_visits",
+        "residents",
+        "relocations",
+        "migration",
+        "active_subscribers",
+    }
+    assert [event.product for event in policy.events] == ["displacement"]
     assert policy.caps == {"routine": 250_000, "emergency": 250_000}
+
+
+def test_a_product_that_is_not_released_needs_no_way_of_measuring_and_keeps_its_share(load):
+    presence = SHIPPED_TEXT.split('product = "presence"')[1].split("[[products]]")[0]
+    unbuilt = presence[: presence.index("tables = [")].replace("releases = true", "releases = false")
+    policy = load(SHIPPED_TEXT.replace(presence, unbuilt))
+
+    assert policy.product("presence", PeriodKind.WEEK).charges(Period.parse("2026-W10")) == (
+        Charge("routine", "2026-03", 5_000),
+    )
 
 
 def test_a_release_charges_every_month_that_it_depends_on():
     assert charges("od_trips", "2026-W10") == {"2026-03": 23_000}
     assert charges("home_visits", "2026-W10") == {"2026-03": 2_000, "2026-02": 4_000}
     assert charges("relocations", "2026-03") == {"2026-03": 8_000, "2026-02": 8_000}
+
+
+def test_the_most_that_a_month_is_charged_is_that_of_the_charges():
+    policy = Policy.load()
+
+    for product in policy.products:
+        (period, *_) = product.periods(PrivacyMonth(2027, 12))
+        assert product.most_micro_rho == max(charge.micro_rho for charge in product.charges(period))
+    assert policy.product("home_visits", PeriodKind.WEEK).most_micro_rho == 4_000
 
 
 def test_a_yearly_migration_charges_two_years_twice():
@@ -79,14 +109,67 @@ def test_products_are_scheduled_by_day_week_month_and_year():
 
 def test_an_event_charges_its_baseline_once_a_release_and_its_follow_up_twice():
     (displacement,) = Policy.load().events
-    onset = PrivacyMonth(2026, 4).first_day  # five weeks: 14 days, 3 weeks, and the next month's first look back
+    onset = PrivacyMonth(2026, 4).first_day  # five weeks: 14 days, 3 weeks, and two weeks of the next month look back
 
     by_month = {charge.privacy_month: charge for charge in displacement.charges(onset)}
 
-    assert by_month["2026-03"] == Charge("emergency", "2026-03", 38 * 6_500)
-    assert by_month["2026-04"] == Charge("emergency", "2026-04", 18 * 2 * 6_500)
-    assert len(displacement.periods(onset)) == 38
-    assert displacement.periods(onset)[0].first_day == date(2026, 3, 30)
+    assert by_month["2026-03"] == Charge("emergency", "2026-03", 39 * 6_400)
+    assert by_month["2026-04"] == Charge("emergency", "2026-04", 19 * 2 * 6_400)
+    assert len(displacement.periods(onset)) == 39
+    assert displacement.periods(onset)[1].first_day == date(2026, 3, 30)
+
+
+@pytest.mark.parametrize("onset", [date(2026, 3, 30) + timedelta(n) for n in range(7)])
+def test_an_events_first_release_is_the_last_week_that_ended_before_it(onset):
+    (displacement,) = Policy.load().events
+
+    first, second, *_ = displacement.periods(onset)
+
+    assert first.kind is PeriodKind.WEEK
+    assert first.last_day < onset <= first.last_day + timedelta(7)
+    assert second.first_day == onset
+
+
+@pytest.mark.parametrize("first", [date(2025, 12, 1), date(2026, 6, 15), date(2028, 2, 14)])
+def test_an_event_charges_every_month_that_any_of_its_releases_can_depend_on(first):
+    """By brute force: the months of a release are those of the days that it reads, eight before its own included."""
+    policy = Policy.load()
+    (displacement,) = policy.events
+
+    for onset in (first + timedelta(n) for n in range(42)):
+        baseline, expected = PrivacyMonth.of(onset).next(-1), Counter()
+        for release in displacement.schedule(onset):
+            read = {release.period.first_day - timedelta(back) for back in range(9)} | {*release.period.days}
+            months = {PrivacyMonth.of(day) for day in read}
+            expected.update({str(month): 2 * displacement.micro_rho for month in months - {baseline}})
+            expected[str(baseline)] += displacement.micro_rho
+            assert {charge.privacy_month for charge in release.charges} == {*map(str, months | {baseline})}
+        assert {charge.privacy_month: charge.micro_rho for charge in displacement.charges(onset)} == expected
+        assert max(expected.values()) <= policy.caps["emergency"]
+
+
+def test_a_period_that_no_schedule_holds_has_no_charge():
+    (displacement,) = Policy.load().events
+
+    with pytest.raises(PrivacyError, match=r"No release of displacement .*Expected: 2026-W13, 2026-03-30"):
+        displacement.scheduled(date(2026, 3, 30), Period.parse("2026-W12"))
+
+
+def test_a_product_after_events_is_found_by_name():
+    policy = Policy.load()
+
+    assert policy.event("displacement") is policy.events[0]
+    with pytest.raises(PrivacyError, match="Expected: displacement"):
+        policy.event("presence")
+
+
+def test_resolutions_are_those_of_levels_or_tables_from_coarse_to_fine():
+    policy = Policy.load()
+
+    assert policy.product("od_trips", PeriodKind.DAY).resolutions == (4, 5)
+    assert policy.product("residents", PeriodKind.MONTH).resolutions == (4, 5, 6)
+    assert policy.event("displacement").resolutions == (5, 6)
+    assert policy.product("contribution_histogram", PeriodKind.MONTH).resolutions == ()
 
 
 def test_an_unknown_product_is_refused_with_a_list_of_those_that_exist():
@@ -98,11 +181,26 @@ def test_an_unknown_product_is_refused_with_a_list_of_those_that_exist():
     ("old", "new", "complaint"),
     [
         ("micro_rho = 17_250", "micro_rho = 17_251", "add up to 23001"),
-        ("c2 = 1.0", "c2 = 0.0", "greater than 0"),
-        ("c2 = 1.0", "c2 = nan", "c2"),
-        ("c2 = 1.0", "c2 = inf", "finite"),
-        ("c2 = 1.0", 'c2 = "1.0"', "c2"),
-        ("c2 = 1.0", "c2 = 1.0, c1 = 1.0", "c1"),
+        ("c2 = 3.0", "c2 = 0.0", "greater than 0"),
+        ("c2 = 3.0", "c2 = nan", "c2"),
+        ("c2 = 3.0", "c2 = inf", "finite"),
+        ("c2 = 3.0", 'c2 = "3.0"', "c2"),
+        ("c2 = 3.0", "c2 = 3.0, c1 = 1.0", "c1"),
+        ("micro_rho = 4_250, c2 = 4.0", "micro_rho = 4_251, c2 = 4.0", "tables' micro_rho add up to 5001"),
+        ("micro_rho = 4_500, c2 = 1.0", "micro_rho = 4_500, c2 = 2.0", "residents counts each subscriber once"),
+        ("micro_rho = 400, c2 = 1.0", "micro_rho = 400, c2 = 0.5", "migration counts each subscriber once"),
+        ('by = ["zone"], resolution = 4, micro_rho = 1_000', 'by = ["zone"], micro_rho = 1_000', "lacks a resolution"),
+        ("by = [], micro_rho = 20", "by = [], resolution = 4, micro_rho = 20", "without zones"),
+        ('by = ["zone"], resolution = 5, micro_rho = 50', 'by = ["bin"], micro_rho = 50', "no table by bin"),
+        ("resolution = 5, micro_rho = 50,", "resolution = 4, micro_rho = 50,", "a table twice"),
+        ('by = ["zone", "bin"], resolution = 4', 'by = ["zone"], resolution = 4', "by all of them"),
+        ('by = ["sex", "age_band"]', 'by = ["sex", "sex"]', "one of them twice"),
+        ('by = ["home", "location"]', 'by = ["home", "zone"]', "no table by zone"),
+        ("grid = [0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0]\n",
+         "grid = [0.25]\ntables = [{ by = [], micro_rho = 1_250, c2 = 1.0 }]\n", "has no table by zones"),
+        ('releases = true\ndefinition_id = "presence/1"', 'releases = true\ngrid = [1.0]\ndefinition_id = "presence/1"',
+         "presence is measured by tables, not by tables and grid"),
+        ("weekly_before = 1", "weekly_before = -1", "weekly_before"),
         ("max_gap_h = 24.0", "max_gap_h = -1.0", "max_gap_h"),
         ("micro_rho = 1_250\n", "micro_rho = 0\n", "micro_rho"),
         ("micro_rho = 1_250\n", "micro_rho = 1250.0\n", "micro_rho"),

@@ -9,6 +9,7 @@ from jobs.publish.card import read_card
 from privacy.policy import Policy
 from privacy.sensitivity import SensitivityClass, SensitivityPolicy, classified
 from privacy.unit import PeriodKind
+from privacy.zoning import Zoning
 from tests.approvals import clearance_for
 from tests.installations import plan_over
 from tests.unit.test_bundle_example import example_release
@@ -46,6 +47,16 @@ AFTER_30_DAYS = date(2026, 4, 8)
 )
 def test_a_release_has_the_narrowest_class_that_holds_for_it(case, expected):
     assert found(**case) == expected
+
+
+@pytest.mark.parametrize(("level", "until"), [(2, AFTER_30_DAYS), (3, None)])
+def test_an_admin_level_is_fine_by_a_limit_of_its_own(level, until):
+    """Level 3 is a number below resolution 6, and a unit smaller than most of its cells."""
+    result = classified(
+        PUBLIC, RULE, finest_resolution=level, days=WEEK, onsets=(), has_list=False, zoning=Zoning.ADMIN
+    )
+    assert result.until == until
+    assert ("its zones are as fine as admin level 3" in result.reasons) == (level == 3)
 
 
 def test_the_reasons_are_told():

@@ -162,12 +162,21 @@ def test_numbers_are_spelled_in_several_ways_and_mean_known_sims(made, rows_of):
     assert any(number.endswith(" ") for number in spelled)
 
 
+def test_the_same_version_gives_the_same_events_for_ever(made):
+    text = gzip.decompress((made.folder / "world_bank/2026-03-04.csv.gz").read_bytes())
+    assert hashlib.sha256(text).hexdigest()[:16] == "a7dfff84bf96412b", (
+        "other events for the same arguments: raise VERSION"
+    )
+
+
 def test_parquet_columns_have_their_declared_types(made):
     schema = pq.read_schema(made.folder / made.files[0])
     assert [(field.name, str(field.type)) for field in schema] == [
         ("msisdn", "string"),
         ("event_at", "timestamp[us, tz=UTC]"),
         ("cell_id", "string"),
+        ("sex", "string"),
+        ("age_band", "string"),
     ]
 
 

@@ -1,0 +1,209 @@
+"""`whimbrel evaluate` for all products but trips: exact against planted, released against exact. Nothing is charged."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import date
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from jobs.evaluation.findings import EXACT, Finding, released_at
+from jobs.evaluation.noise import at_price, noise_findings
+from jobs.evaluation.planted import AwayIn, Pairs, Truth, away_findings, found_findings, home_findings, move_findings
+from jobs.ingest.cells import ZoneRegister
+from jobs.ingest.pseudonyms import load_key, normalised_number, pseudonymised, tagged, write_key_row
+from jobs.population import Setting, months_read
+from jobs.publish.situation.estimate import Estimate
+from jobs.releases import Desk, Progress, Session
+from privacy.bounding import Bounded
+from privacy.displaced import DisplacementPlan
+from privacy.flat import FlatMeasurements
+from privacy.ledger import Opening
+from privacy.marginals import ResidentsPlan
+from privacy.pairs import MovesPlan, RelocationsPlan
+from privacy.plan import Plan
+from schemas.displacement import AWAY, STATUSES
+from schemas.errors import ConfigError
+
+_LINKED: Final = pa.schema([("h3", pa.string()), ("cell_index", pa.int64()), ("nights", pa.int64())])
+
+
+def evaluate_product(
+    desk: Desk,
+    plan: Plan,
+    budgets: Sequence[int],
+    session: Session,
+    *,
+    truth: Truth | None = None,
+    progress: Progress = lambda _: None,
+) -> list[Finding]:
+    """Compare exact values of a plan with the planted truth, and a release of it with its exact values.
+
+    Args:
+        desk: The installation.
+        plan: What would be released.
+        budgets: Losses of one release in micro-rho; none: that of the policy.
+        session: Opens an engine.
+        truth: The truth beside the synthetic country; none: noise alone is judged.
+        progress: Told what begins.
+
+    Raises:
+        PrivacyError: The data bear no synthetic mark.
+        InputError: A day that the plan needs was never delivered, or a table of the truth is missing.
+    """
+    desk.refuse_real_data()
+    with session() as engine:
+        progress(f"aggregating {plan.key.product} of the synthetic country")
+        bounded = desk.bounded_for_evaluation(plan, engine)
+        found = list(_against_the_truth(desk, plan, bounded, truth, engine)) if truth else []
+    for micro_rho in budgets or [plan.product.micro_rho]:
+        progress(f"drawing the noise of {micro_rho:,} micro-rho")
+        found += noise_findings(at_price(plan, micro_rho), bounded)
+    return found
+
+
+def _against_the_truth(
+    desk: Desk, plan: Plan, bounded: Bounded, truth: Truth, engine: SparkSession
+) -> Iterator[Finding]:
+    match plan:
+        case ResidentsPlan():
+            for where, told in (("nearest tower", truth), ("place", replace(truth, by_tower=False))):
+                linked = _linked_homes(desk, plan, told, engine)
+                yield from found_findings(linked, plan.period.n_days) if told is truth else ()
+                yield from home_findings(linked, plan.period.n_days, plan.zones.resolutions, where)
+        case MovesPlan():
+            for level, resolution in enumerate(plan.zones.resolutions):
+                planted = _planted_moves(plan, truth, resolution)
+                yield from move_findings(_found_moves(plan, bounded, level), planted, f"level {resolution}")
+
+
+def _planted_moves(plan: MovesPlan, truth: Truth, resolution: int) -> Pairs:
+    if isinstance(plan, RelocationsPlan):
+        return truth.relocations(plan.period.privacy_month, resolution)
+    return truth.migration(resolution)
+
+
+def _found_moves(plan: MovesPlan, bounded: Bounded, level: int) -> Pairs:
+    """Movers by zones of a level, those who stay in one left out."""
+    finest, names = len(plan.zones.levels[-1].zones), plan.zones.levels[level].zones
+    above = np.zeros(finest, dtype=np.int64)
+    above[plan.zones.base_to_level[-1]] = plan.zones.base_to_level[level]
+    found: dict[tuple[str, str], float] = {}
+    for key, total in zip(bounded.keys.tolist(), bounded.totals.tolist(), strict=True):
+        before, now = names[above[key // finest]], names[above[key % finest]]
+        if before != now:
+            found[before, now] = found.get((before, now), 0.0) + total / plan.fixed_point
+    return found
+
+
+def _linked_homes(desk: Desk, plan: ResidentsPlan, truth: Truth, engine: SparkSession) -> pa.Table:
+    """One row per person of the truth: `h3` there, `found_h3` by us, and the `nights` on which it was seen."""
+    with desk.nights_for_evaluation(plan, engine) as (nights, setting, scratch):
+        key_row, people, made = (scratch / name for name in ("key.parquet", "people.parquet", "linked"))
+        write_key_row(load_key(desk.config.pseudonyms), key_row)
+        pq.write_table(truth.homes(plan.period.privacy_month), people)
+        read = engine.read.parquet
+        linked = _linked(read(str(people)), read(str(key_row)), nights, plan, setting)
+        linked.write.parquet(str(made))
+        table = pq.read_table(made, schema=_LINKED)
+    zones = np.array(ZoneRegister.load(desk.storage.zones).zones)
+    found = table["cell_index"].to_pandas()
+    names = [str(zones[int(index)]) if index == index else None for index in found]  # noqa: PLR0124  NaN is not itself
+    return table.drop_columns(["cell_index"]).append_column("found_h3", pa.array(names, pa.string()))
+
+
+def _linked(
+    people: DataFrame, key_row: DataFrame, nights: DataFrame, plan: ResidentsPlan, setting: Setting
+) -> DataFrame:
+    named = people.select(normalised_number(F.col("msisdn")).alias("number"), "h3")
+    who = pseudonymised(tagged(named, key_row), key_row)
+    homes = setting.homes(nights, months_read(plan)).select("subscriber", "cell_index")
+    seen = nights.groupBy("subscriber").agg(F.sum("nights").alias("nights"))
+    return who.join(homes, "subscriber", "left").join(seen, "subscriber", "left").select(*_LINKED.names)
+
+
+def evaluate_event(
+    desk: Desk,
+    event: str,
+    budgets: Sequence[int],
+    session: Session,
+    *,
+    truth: Truth,
+    progress: Progress = lambda _: None,
+) -> list[Finding]:
+    """Compare people away after an event with the planted truth, for every delivered day of its schedule.
+
+    Args:
+        desk: The installation; the event is opened in its ledger.
+        event: Its id.
+        budgets: Losses of one release in micro-rho; none: that of the policy.
+        session: Opens an engine.
+        truth: The truth beside the synthetic country.
+        progress: Told what begins.
+
+    Raises:
+        ConfigError: No such event is opened, or no day of it is delivered.
+        PrivacyError: The data bear no synthetic mark.
+    """
+    desk.refuse_real_data()
+    opening = _opening(desk, event)
+    plans = _delivered(desk, opening)
+    with session() as engine:
+        exact = [(plan, desk.bounded_for_evaluation(plan, engine)) for plan in _told(plans, progress)]
+    found = [_followed(*exact[-1], truth)]
+    for micro_rho in budgets or [plans[0].product.micro_rho]:
+        periods = [_away(at_price(plan, micro_rho), bounded, truth.away()) for plan, bounded in exact]
+        for one in away_findings(periods, opening.onset, released_at(micro_rho)):
+            if one not in found:  # what is exact is the same at every price
+                found.append(one)
+    return found
+
+
+def _told(plans: Sequence[DisplacementPlan], progress: Progress) -> Iterator[DisplacementPlan]:
+    for plan in plans:
+        progress(f"aggregating {plan.key.period}")
+        yield plan
+
+
+def _opening(desk: Desk, event: str) -> Opening:
+    for opening in desk.ledger.openings():
+        if opening.event == event:
+            return opening
+    raise ConfigError(f"Event {event} is not opened.", "an event that two people signed for",
+                      f"run `whimbrel emergency open {event}`")  # fmt: skip
+
+
+def _delivered(desk: Desk, opening: Opening) -> list[DisplacementPlan]:
+    """The plans of an event's periods whose days are delivered."""
+    until, periods = desk.storage.delivered_until, [one.period for one in opening.schedule]
+    plans = [desk.plan(opening.product, one, 1) for one in periods if until and one.last_day <= until]
+    if not plans:
+        raise ConfigError(f"No period of {opening.event} is delivered.", "days from the onset on", "ingest them")
+    return [plan for plan in plans if isinstance(plan, DisplacementPlan)]
+
+
+def _followed(plan: DisplacementPlan, bounded: Bounded, truth: Truth) -> Finding:
+    share = float(bounded.totals.sum()) / plan.fixed_point / truth.followed()
+    return Finding("residents followed over residents planted", "the area", EXACT, share)
+
+
+def _away(plan: DisplacementPlan, bounded: Bounded, planted: Mapping[date, float]) -> AwayIn:
+    """People away in a period: planted, found, and as one draw of the release would show."""
+    number = next(n for n, table in enumerate(plan.product.tables) if table.by == ("transition",))
+    exact = plan.exact(plan.product.tables[number], bounded)[1]
+    drawn, unit = FlatMeasurements.from_bytes(plan.draw(bounded)).tables[number], plan.fixed_point
+    return AwayIn(
+        plan.period,
+        sum(float(planted[day]) for day in plan.period.days) / plan.period.n_days,
+        _now_away(exact) / unit,
+        Estimate(_now_away(drawn.values) / unit, len(STATUSES) ** 0.5 * drawn.sigma / unit),
+    )
+
+
+def _now_away(transitions: npt.NDArray[np.int64]) -> float:
+    return float(transitions.reshape(len(STATUSES), len(STATUSES))[:, AWAY].sum())

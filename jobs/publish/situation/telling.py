@@ -1,0 +1,304 @@
+"""From figures to sentences, tables and pictures: what the page says of an event."""
+
+from collections.abc import Sequence
+from datetime import date, timedelta
+from typing import Final
+
+from jobs.publish.displacement_series import excess, returns
+from jobs.publish.situation.charts import Series, chart_of
+from jobs.publish.situation.drawing import Drawing
+from jobs.publish.situation.estimate import Estimate, Share, Trust, clear_sds
+from jobs.publish.situation.figures import Figures, Moment, Origin, Pair
+from jobs.publish.situation.geometry import Ground
+from jobs.publish.situation.maps import (
+    DOWN_CLASSES,
+    Atlas,
+    legend_here,
+    legend_left,
+    legend_of,
+    map_down,
+    map_here,
+    map_left,
+)
+from jobs.publish.situation.network import Basis, Network
+from jobs.publish.situation.view import (
+    Event,
+    KeyFigure,
+    MapView,
+    NetworkView,
+    Provenance,
+    Situation,
+    Table,
+)
+from jobs.publish.situation.words import ENGLISH, Words
+from privacy.unit import Period, PeriodKind
+
+MOST_ORIGINS: Final = 12
+"""Places of origin listed: the rest is on the map."""
+
+BLUE, ORANGE, GREEN, GREY = "#0b4f8a", "#c4510a", "#00735c", "#6a5d7b"
+"""Of the charts: told apart also by readers who do not tell red from green."""
+
+
+def situation_of(
+    figures: Figures,
+    event: Event,
+    ground: Ground,
+    told: Provenance,
+    network: Network | None,
+    today: date,
+    words: Words = ENGLISH,
+) -> Situation:
+    """Return the page of an event.
+
+    Args:
+        figures: Its numbers.
+        event: What is public of it.
+        ground: The zones.
+        told: Where the figures come from.
+        network: The public report on the network nearest to the latest period, where one was given.
+        today: The day on which the page is made: what the age of the data is counted to.
+        words: The language.
+    """
+    latest = figures.moments[-1] if figures.moments else None
+    atlas = Atlas(ground, _numbers(figures), words)
+    return Situation(
+        words=words,
+        title=words.page_title.format(event=event.name, date=words.day(latest.period.last_day if latest else today)),
+        event=event.name,
+        on=words.situation_on.format(date=words.day(latest.period.last_day if latest else today)),
+        marks=_marks(told, words),
+        headline=_headline(latest, event, words),
+        changes=_changes(figures, words),
+        age=_age(latest, told, today, words),
+        key_figures=_key_figures(figures, words),
+        maps=_maps(figures, atlas, network),
+        network=_network(network, latest, atlas),
+        flows=_flows(figures.pairs, atlas),
+        charts=_charts(figures, words),
+        course=_course(figures, words),
+        origins=_origins(figures, atlas),
+        blind=tuple(text.format(min_away_km=_km(told, words)) for text in words.blind_points),
+        sources=(*told.sources, told.privacy, told.checked, words.made_by),
+    )
+
+
+def _marks(told: Provenance, words: Words) -> tuple[str, ...]:
+    marks = ((words.synthetic, told.synthetic), (words.restricted, told.restricted))
+    return tuple(text for text, holds in marks if holds)
+
+
+def _numbers(figures: Figures) -> dict[str, int]:
+    """Number the zones of the lists: places of origin first, then places of refuge, each as listed."""
+    listed = [origin.zone for origin in _listed(figures.origins)]
+    homes, locations = [pair.home for pair in figures.pairs], [pair.location for pair in figures.pairs]
+    return {zone: number for number, zone in enumerate(dict.fromkeys([*listed, *homes, *locations]), 1)}
+
+
+def _listed(origins: Sequence[Origin]) -> list[Origin]:
+    sds = clear_sds(len(origins))
+    order = sorted(origins, key=lambda origin: (-origin.away.ci_low, origin.zone))
+    return [origin for origin in order if origin.away.is_clear(sds)][:MOST_ORIGINS]
+
+
+def _when(period: Period, words: Words) -> str:
+    text = words.in_week if period.kind is PeriodKind.WEEK else words.on_day
+    return text.format(date=words.day(period.first_day))
+
+
+def _headline(latest: Moment | None, event: Event, words: Words) -> str:
+    if latest is None:
+        return words.no_data
+    told = {"area": words.area(event.hazard), "when": _when(latest.period, words)}
+    if latest.away.trust is not Trust.NOT:
+        return words.away.format(n=words.estimated(latest.away), **told)
+    return words.away_unsure.format(most=words.at_most(latest.away), **told)
+
+
+def _changes(figures: Figures, words: Words) -> tuple[str, ...]:
+    if not figures.moments:
+        return (words.no_data_more,)
+    return (_against_usual(_excess(figures), words), *_since_before(figures.moments[-1], words))
+
+
+def _excess(figures: Figures) -> Estimate | None:
+    return excess(figures.moments[-1], figures.usual) if figures.usual else None
+
+
+def _against_usual(excess: Estimate | None, words: Words) -> str:
+    if excess is None:
+        return words.usual_unknown
+    if excess.trust is not Trust.NOT:
+        return words.more_than_usual.format(n=words.estimated(excess))
+    fewer = Estimate(-excess.value, excess.sd)
+    return words.fewer_than_usual.format(n=words.estimated(fewer)) if fewer.trust is not Trust.NOT else words.as_usual
+
+
+def _since_before(latest: Moment, words: Words) -> tuple[str, ...]:
+    returned, left, unsure = (
+        (words.returned_since, words.left_since, words.changes_unsure)
+        if latest.period.kind is PeriodKind.DAY
+        else (words.returned_in_week, words.left_in_week, words.changes_unsure_in_week)
+    )
+    told = ((returned, latest.returned), (left, latest.newly_away))
+    known = tuple(text.format(n=words.estimated(n)) for text, n in told if n.trust is not Trust.NOT)
+    return known or (unsure,)
+
+
+def _age(latest: Moment | None, told: Provenance, today: date, words: Words) -> str:
+    settled = words.provisional if told.provisional else words.settled
+    if latest is None:
+        return ""
+    until = min(latest.period.last_day, told.delivered_until or latest.period.last_day)
+    days = (today - until).days
+    ages = {0: words.age_today, 1: words.age_one_day}
+    age = ages.get(days, words.age_days.format(days=words.number(days)))
+    first = words.data_age if days >= 0 else words.data_later
+    return f"{first.format(date=words.day(until), age=age, today=words.day(today))} {settled}"
+
+
+def _key_figures(figures: Figures, words: Words) -> tuple[KeyFigure, ...]:
+    if not figures.moments:
+        return ()
+    latest = figures.moments[-1]
+    newly, returned = (
+        (words.card_newly, words.card_returned)
+        if latest.period.kind is PeriodKind.DAY
+        else (words.card_newly_in_week, words.card_returned_in_week)
+    )
+    shown = (
+        (words.card_away, latest.away),
+        (words.card_excess, _excess(figures)),
+        (newly, latest.newly_away),
+        (returned, latest.returned),
+    )
+    return tuple(_key_figure(label, estimate, words) for label, estimate in shown)
+
+
+def _key_figure(label: str, estimate: Estimate | None, words: Words) -> KeyFigure:
+    if estimate is None:
+        return KeyFigure(label, words.no_number, "", words.not_released)
+    if estimate.trust is Trust.NOT:
+        return KeyFigure(label, words.no_number, words.range_of(estimate), words.trust[Trust.NOT])
+    return KeyFigure(label, words.rounded(estimate), words.range_of(estimate), words.trust[estimate.trust])
+
+
+def _maps(figures: Figures, atlas: Atlas, network: Network | None) -> tuple[MapView, ...]:
+    words = atlas.words
+    area = [zone for part in figures.parts for zone in part.zones]
+    locations = list(dict.fromkeys(pair.location for pair in figures.pairs))
+    views = [
+        MapView(map_here(figures.here, area, locations, atlas), words.map_here_more, legend_here(words)),
+        MapView(map_left(figures.parts, atlas), words.map_left_more, legend_left(words)),
+    ]
+    if network is not None:
+        down = map_down(network.shares, area, atlas)
+        more = words.network_more if network.basis is Basis.FEED else words.network_more_phones
+        views.append(MapView(down, more, legend_of(DOWN_CLASSES, words)))
+    return tuple(views)
+
+
+def _network(network: Network | None, latest: Moment | None, atlas: Atlas) -> NetworkView:
+    words = atlas.words
+    if network is None:
+        return NetworkView(words.network, (words.network_missing,))
+    texts = [_down_text(network, words)]
+    if worst := sorted((z for z, share in network.shares.items() if share > 0), key=lambda z: (-network.shares[z], z)):
+        texts.append(
+            words.network_worst.format(names=words.list_separator.join(atlas.name(zone) for zone in worst[:3]))
+        )
+    if latest and network.day != latest.period.last_day:
+        days = {"date": words.day(latest.period.last_day), "found": words.day(network.day)}
+        texts.append(words.network_stale.format(**days))
+    return NetworkView(words.network_on.format(date=words.day(network.day)), tuple(texts))
+
+
+def _down_text(network: Network, words: Words) -> str:
+    if network.basis is Basis.PHONES:
+        few = sum(share > 0 for share in network.shares.values())
+        text = words.network_few if few else words.network_all_seen
+        return text.format(few=words.number(few), zones=words.number(len(network.shares)))
+    if not network.down:
+        return words.network_none
+    return words.network_down.format(down=words.number(network.down), cells=words.number(network.cells))
+
+
+def _flows(pairs: Sequence[Pair], atlas: Atlas) -> Table:
+    words = atlas.words
+    heads = (words.rank, words.origin, words.destination, words.subscribers, words.range, words.how_sure)
+    rows = tuple(
+        (
+            words.number(rank), atlas.name(pair.home), _destination(pair, atlas), words.rounded(pair.away),
+            words.range_of(pair.away), words.trust[pair.away.trust],
+        )
+        for rank, pair in enumerate(pairs, 1)
+    )  # fmt: skip
+    title = words.flows.format(count=words.number(len(pairs))) if pairs else words.flows_any
+    told = (title, words.flows_more, heads, rows, words.flows_none)
+    return Table(*told, frozenset({0, 3, 4}), frozenset({1, 2}), tuple(range(6)))
+
+
+def _destination(pair: Pair, atlas: Atlas) -> str:
+    return atlas.words.same_zone if pair.home == pair.location else atlas.name(pair.location)
+
+
+def _charts(figures: Figures, words: Words) -> tuple[Drawing, ...]:
+    if not figures.moments:
+        return ()
+    days = tuple(_middle(moment.period) for moment in figures.moments)
+    series = (
+        Series("away", words.chart_away, days, tuple(m.away for m in figures.moments), BLUE, figures.usual),
+        Series("newly", words.chart_newly, days, tuple(m.newly_away for m in figures.moments), ORANGE),
+        Series("returned", words.chart_returned, days, tuple(m.returned for m in figures.moments), GREEN),
+        Series("lost", words.chart_lost, days, tuple(m.lost for m in figures.moments), GREY),
+    )
+    return tuple(chart_of(one, words) for one in series)
+
+
+def _course(figures: Figures, words: Words) -> str:
+    course = returns(figures.moments, figures.usual) if figures.usual else None
+    if course is None or course.peak is figures.moments[-1] or course.points[-1].returned.trust is Trust.NOT:
+        return ""
+    told = words.course.format(
+        peak=words.short_day(_middle(course.peak.period)), share=words.shared(course.points[-1].returned)
+    )
+    days = course.half_life.days
+    return told if days is None else f"{told} {words.half_life.format(days=words.number(max(1.0, days)))}"
+
+
+def _middle(period: Period) -> date:
+    return period.first_day + timedelta(days=(period.last_day - period.first_day).days // 2)
+
+
+def _origins(figures: Figures, atlas: Atlas) -> Table:
+    words = atlas.words
+    heads = (words.place, words.where, words.population, words.away_now, words.share_away, words.share_returned)
+    rows = [_origin_row(origin, atlas) for origin in _listed(figures.origins)]
+    numbers, on_paper = frozenset({2, 3, 4, 5}), (0, 2, 3, 4, 5)
+    told = (words.origins, words.origins_more, heads, tuple(rows), words.origins_none)
+    return Table(*told, numbers, frozenset({0}), on_paper)
+
+
+def _origin_row(origin: Origin, atlas: Atlas) -> tuple[str, ...]:
+    words = atlas.words
+    shares = (_shared(share, words) for share in (origin.share_away, _share_returned(origin)))
+    numbers = (_told(estimate, words) for estimate in (origin.residents, origin.away))
+    return (atlas.name(origin.zone), atlas.position(origin.zone), *numbers, *shares)
+
+
+def _share_returned(origin: Origin) -> Share | None:
+    course = returns(origin.moments, origin.usual) if origin.usual else None
+    return course.points[-1].returned if course else None
+
+
+def _shared(share: Share | None, words: Words) -> str:
+    known = share is not None and share.trust is not Trust.NOT
+    return words.shared(share) if share is not None and known else words.no_number
+
+
+def _told(estimate: Estimate, words: Words) -> str:
+    return words.estimated(estimate) if estimate.trust is not Trust.NOT else words.no_number
+
+
+def _km(told: Provenance, words: Words) -> str:
+    return words.number(told.min_away_km) if told.min_away_km else words.some

@@ -1,0 +1,160 @@
+"""What the page says, ready to be set: every text worded, every picture drawn, nothing left to decide."""
+
+from dataclasses import dataclass
+from datetime import date
+
+from jobs.publish.situation.drawing import Drawing
+from jobs.publish.situation.words import Words
+
+
+@dataclass(frozen=True)
+class Event:
+    """What is public of an event.
+
+    Args:
+        name: What it is called.
+        hazard: One word; empty where it was not said.
+        onset: Its first day.
+    """
+
+    name: str
+    hazard: str
+    onset: date
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Where the figures come from.
+
+    Args:
+        sources: A line a bundle.
+        privacy: What is protected, and at what cost, in one sentence.
+        checked: What was checked, in one sentence.
+        synthetic: Whether nobody lives in these figures.
+        restricted: Whether they may not be handed on.
+        provisional: Whether more records may come.
+        delivered_until: Last day that was delivered when the latest period was released; unknown where not said.
+        min_away_km: Distance from home from which on a subscriber is away; missing where the card does not say.
+    """
+
+    sources: tuple[str, ...]
+    privacy: str
+    checked: str
+    synthetic: bool
+    restricted: bool
+    provisional: bool = True
+    delivered_until: date | None = None
+    min_away_km: float | None = None
+
+
+@dataclass(frozen=True)
+class KeyFigure:
+    """One large number.
+
+    Args:
+        label: What it is.
+        value: The number, or why there is none.
+        range: Its interval; empty where there is no number.
+        trust: How sure, in words.
+    """
+
+    label: str
+    value: str
+    range: str
+    trust: str
+
+
+@dataclass(frozen=True)
+class MapView:
+    """A map with its legend.
+
+    Args:
+        drawing: The map.
+        more: How to read it.
+        legend: Small drawings; the title of each is its meaning.
+    """
+
+    drawing: Drawing
+    more: str
+    legend: tuple[Drawing, ...]
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table whose first column names its rows.
+
+    Args:
+        title: What it lists.
+        more: How to read it.
+        heads: Heads of the columns.
+        rows: Texts, in the order of the heads.
+        empty: What is said where there is no row.
+        numbers: Positions of the columns of numbers, which are set to the right.
+        names: Positions of the columns of names of zones, which may be long.
+        on_paper: Positions of the columns that there is room for on a sheet of paper.
+    """
+
+    title: str
+    more: str
+    heads: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    empty: str
+    numbers: frozenset[int]
+    names: frozenset[int]
+    on_paper: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class NetworkView:
+    """The state of the network in words.
+
+    Args:
+        title: Of the section.
+        texts: Sentences.
+    """
+
+    title: str
+    texts: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Situation:
+    """The page.
+
+    Args:
+        words: Its language.
+        title: Of the document.
+        event: What the event is called.
+        on: Day or week of the latest figures, in words.
+        marks: What the whole page is: synthetic, restricted.
+        headline: The one sentence.
+        changes: Sentences on what is usual and on what changed.
+        age: How old the data are, and that they are provisional.
+        key_figures: The large numbers.
+        maps: Where the away are, where they left, and how the network is, where that was given.
+        network: The state of the network.
+        flows: From where to where.
+        charts: Day by day.
+        course: What became of the excess since its peak; empty where there is nothing to say.
+        origins: By place of origin.
+        blind: What this cannot see.
+        sources: Where the figures come from.
+    """
+
+    words: Words
+    title: str
+    event: str
+    on: str
+    marks: tuple[str, ...]
+    headline: str
+    changes: tuple[str, ...]
+    age: str
+    key_figures: tuple[KeyFigure, ...]
+    maps: tuple[MapView, ...]
+    network: NetworkView
+    flows: Table
+    charts: tuple[Drawing, ...]
+    course: str
+    origins: Table
+    blind: tuple[str, ...]
+    sources: tuple[str, ...]
