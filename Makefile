@@ -6,14 +6,20 @@ READY := $(VENV)/.ready
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 OUT ?= out/demo
 
-.PHONY: demo test check bench bench-release bench-peers audit lock docs clean
+.PHONY: demo test test-end-to-end test-parts check bench bench-release bench-peers audit lock docs clean
 .DEFAULT_GOAL := demo
 
 demo: $(READY)  ## synthesise a country, ingest it, release a week, publish a bundle
 	$(BIN)/whimbrel demo --out $(OUT)
 
-test: $(READY)  ## the specification: every suite that fits 15 minutes on 2 cores
-	$(BIN)/python -m pytest -m "not audit"
+test: $(READY)  ## the specification: every suite that fits 15 minutes on 2 cores, which its two halves share
+	@$(MAKE) --no-print-directory --jobs=2 test-end-to-end test-parts
+
+test-end-to-end: $(READY)
+	@$(BIN)/python -m pytest -m "not audit" tests/end_to_end
+
+test-parts: $(READY)
+	@$(BIN)/python -m pytest -m "not audit" --ignore=tests/end_to_end
 
 check: $(READY)  ## lint, format, types, import contracts
 	$(BIN)/ruff check .

@@ -1,5 +1,6 @@
 """The budget ahead as a calendar: how full each month gets, and what fills it."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Final
 
@@ -14,8 +15,8 @@ from privacy.unit import PrivacyMonth
 _BAR: Final = 10
 """Width of the bar that shows how full a month gets, in characters."""
 
-_HEADING: Final = 7
-"""Longest word of a heading that is not broken in two, in characters."""
+_HEADING: Final = 6
+"""Longest line of a heading, in characters."""
 
 _TIGHT: Final = 0.99
 """From this share of its cap on a pool is shown in yellow: one more release of any product would overrun it."""
@@ -103,8 +104,12 @@ def _heading(charge: ProductCharge) -> str:
 
 
 def _broken(word: str) -> list[str]:
-    half = (len(word) + 1) // 2
-    return [word] if len(word) <= _HEADING else [f"{word[:half]}-", word[half:]]
+    """A word in lines of about the same length, hyphens included in what fits."""
+    if len(word) <= _HEADING:
+        return [word]
+    length = math.ceil(len(word) / math.ceil(len(word) / (_HEADING - 1)))
+    *first, last = (word[start : start + length] for start in range(0, len(word), length))
+    return [*(f"{part}-" for part in first), last]
 
 
 def _table(title: str) -> Table:

@@ -229,13 +229,18 @@ def displacement(
         OUT.print_json(json.dumps(emergency.as_json(figures)))
     else:
         OUT.print(emergency.view(figures))
+    if figures.stuck:
+        ERR.print(emergency.told_stuck(figures), markup=False, highlight=False, soft_wrap=True)
+        raise typer.Exit(2)
 
 
 @app.command(epilog="Example:  whimbrel network 2026-07-01/2026-07-20 --out network.csv")
 def network(
     days: Annotated[str, typer.Argument(help="Days: 2026-07-08, 2026-W28, 2026-07-01/2026-07-20.")],
     out: Annotated[Path, typer.Option(help="CSV to write; public.")] = Path("network.csv"),
-    resolution: Annotated[list[int] | None, typer.Option(help="Of the zones; repeat it. With a feed only.")] = None,
+    resolution: Annotated[
+        list[int] | None, typer.Option(min=0, max=15, help="H3, of the zones; repeat it. With a feed only.")
+    ] = None,
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
     """Write which towers were down: from the outage feed, or from published counts of phones where there is none."""

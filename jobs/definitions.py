@@ -20,6 +20,13 @@ RELOCATION: Final = (
 )
 """Who relocated."""
 
+CHURN: Final = (
+    "A subscriber with a home in this privacy month and none in the one before has appeared; one with a home in the "
+    "month before and none in this one fell silent. It counts in the zone of that home. Who has a home in both months "
+    "is in no number."
+)
+"""Who appeared or fell silent."""
+
 
 def trip(mobility: MobilityPolicy, resolution: int) -> str:
     """What a trip is."""

@@ -1,6 +1,6 @@
 """`whimbrel displacement EVENT`: release whatever of an event's schedule can be, and say what it shows."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Final
@@ -11,6 +11,7 @@ from rich.table import Table
 
 from jobs.events import Event, opening_in, registry
 from jobs.pipeline import days_read
+from jobs.publish.card import is_provisional
 from jobs.publish.displacement_series import Returns, StockCheck, excess, returns, stock_checks
 from jobs.publish.situation.estimate import Estimate
 from jobs.publish.situation.figures import Moment, moment_of
@@ -20,10 +21,14 @@ from privacy.ledger import Opening
 from privacy.plan import Plan
 from privacy.release import Release
 from privacy.unit import Period
+from schemas.errors import PrivacyError, SealLostError, SpecificationChangedError
 from schemas.subscriber_days import SUBSCRIBER_DAYS
 
 PROVISIONAL: Final = "provisional"
 """What a release is called that late rows could still have changed when it was made."""
+
+_OF_ONE_PERIOD: Final = (SealLostError, SpecificationChangedError)
+"""Refusals of one period that say nothing of the others."""
 
 
 @dataclass(frozen=True)
@@ -35,16 +40,16 @@ class EventFigures:
         usual: The week before it; nothing where the schedule has none or its days are missing.
         moments: The periods from the onset on, in order.
         delivered_until: By period: the last day that was delivered when it was released.
-        closes_after: Days after which a day brings no more late rows.
         awaited: Periods of the schedule of which days are missing, in order.
+        stuck: By period: why it was refused; the others do not wait for it.
     """
 
     event: Event
     usual: Moment | None
     moments: tuple[Moment, ...]
     delivered_until: dict[str, date]
-    closes_after: int
     awaited: tuple[Period, ...]
+    stuck: Mapping[str, PrivacyError]
 
     @property
     def all_moments(self) -> tuple[Moment, ...]:
@@ -57,7 +62,7 @@ class EventFigures:
 
     def is_provisional(self, period: Period) -> bool:
         """Whether a release was made of days that late rows could still have changed."""
-        return self.data_age(period) < self.closes_after
+        return is_provisional(period, self.delivered_until[str(period)])
 
     def excess(self, moment: Moment) -> Estimate | None:
         """People away above the usual number."""
@@ -77,7 +82,8 @@ class EventFigures:
 def release_event(desk: Desk, name: str, session: Session, progress: Progress) -> EventFigures:
     """Release every period of an open event whose days are delivered, in the schedule's order; give what they show.
 
-    Again: nothing is charged and nothing drawn.
+    Again: nothing is charged and nothing drawn. A period whose artefact is lost, or that was reserved under other
+    terms, holds up no other.
 
     Args:
         desk: The installation.
@@ -88,15 +94,15 @@ def release_event(desk: Desk, name: str, session: Session, progress: Progress) -
     Raises:
         ConfigError: The event is not listed, or its area lies elsewhere.
         PrivacyError: It is not open.
-        SpecificationChangedError: It is not what was opened.
+        SpecificationChangedError: The event is not what was opened.
         InputError: The month before it cannot tell where people live, or not one period has its days.
     """
     event = registry(desk.config).event(name)
     opening = opening_in(desk.ledger, name)
     event.require_unchanged(opening)
     due, awaited = _due(desk, opening)
-    made = {str(plan.period): _released(desk, plan, session, progress) for plan in due}
-    return _figures(desk, event, made, awaited)
+    made, stuck = _released(desk, due, session, progress)
+    return _figures(event, made, awaited, stuck)
 
 
 def _due(desk: Desk, opening: Opening) -> tuple[list[Plan], tuple[Period, ...]]:
@@ -113,12 +119,24 @@ def _missing(desk: Desk, plan: Plan) -> bool:
     return len(desk.storage.delivered(SUBSCRIBER_DAYS, days)) < len(days)
 
 
-def _released(desk: Desk, plan: Plan, session: Session, progress: Progress) -> Release:
-    progress(f"{plan.period}")
-    return desk.release(plan, session, progress)
+def _released(
+    desk: Desk, due: Sequence[Plan], session: Session, progress: Progress
+) -> tuple[dict[str, Release], dict[str, PrivacyError]]:
+    """Releases by period, and refusals by period."""
+    made: dict[str, Release] = {}
+    stuck: dict[str, PrivacyError] = {}
+    for plan in due:
+        progress(f"{plan.period}")
+        try:
+            made[str(plan.period)] = desk.release(plan, session, progress)
+        except _OF_ONE_PERIOD as error:
+            stuck[str(plan.period)] = error
+    return made, stuck
 
 
-def _figures(desk: Desk, event: Event, made: dict[str, Release], awaited: tuple[Period, ...]) -> EventFigures:
+def _figures(
+    event: Event, made: Mapping[str, Release], awaited: tuple[Period, ...], stuck: Mapping[str, PrivacyError]
+) -> EventFigures:
     moments = [moment_of(release.table.to_pandas(), Period.parse(period)) for period, release in made.items()]
     before = [moment for moment in moments if moment.period.last_day < event.onset]
     return EventFigures(
@@ -126,48 +144,57 @@ def _figures(desk: Desk, event: Event, made: dict[str, Release], awaited: tuple[
         usual=before[-1] if before else None,
         moments=tuple(moment for moment in moments if moment not in before),
         delivered_until={p: date.fromisoformat(str(r.card["delivered_until"])) for p, r in made.items()},
-        closes_after=desk.config.ingest.late_days,
         awaited=awaited,
+        stuck=stuck,
     )
 
 
 _NUMBERS: Final = ("away now", "newly away", "returned", "lost", "silent", "excess")
+_MARK: Final = "*"
+"""Marks a provisional row: the table has to fit 80 columns."""
 
 
 def view(figures: EventFigures) -> Group:
     """A table for people: a row a period, and what follows from all of them."""
     table = Table(
         title=f"{figures.event.name}: residents of the area, by phone",
-        caption="subscribers, with 95 % intervals of noise; weeks: means a day. Excess: over the usual, that of the "
-        "week before. A SIM is not a person",
+        caption="subscribers; ± half the width of a 95 % interval, of noise; weeks: means a day. Excess: over the "
+        f"usual, that of the week before. A SIM is not a person. {_MARK} {PROVISIONAL}: late rows were still to come",
         box=box.SIMPLE,
-        pad_edge=False,
+        padding=0,
+        show_edge=False,
     )
-    table.add_column("period", no_wrap=True)
-    table.add_column("data age", no_wrap=True)
+    for heading in ("period", "data age"):
+        table.add_column(heading, no_wrap=True)
     for heading in _NUMBERS:
-        table.add_column(heading, justify="right")
+        table.add_column(heading, justify="right", overflow="fold")
     for moment in figures.all_moments:
         table.add_row(*_cells(figures, moment))
     return Group(table, *_sentences(figures))
 
 
 def _cells(figures: EventFigures, moment: Moment) -> list[str]:
-    age = f"{figures.data_age(moment.period)} days"
-    label = f"{age}\n{PROVISIONAL}" if figures.is_provisional(moment.period) else age
-    numbers = [_with_interval(moment.away)]
+    age = f"{figures.data_age(moment.period)} days{_MARK if figures.is_provisional(moment.period) else ' '}"
+    numbers = [_with_half_width(moment.away)]
     numbers += [f"{one.value:,.0f}" for one in (moment.newly_away, moment.returned, moment.lost, moment.silent)]
+    return [str(moment.period), age, *numbers, _excess_cell(figures, moment)]
+
+
+def _excess_cell(figures: EventFigures, moment: Moment) -> str:
+    if moment is figures.usual:
+        return "usual"
     above = figures.excess(moment)
-    return [str(moment.period), label, *numbers, _with_interval(above) if above else "usual"]
+    return _with_half_width(above) if above else "-"
 
 
-def _with_interval(estimate: Estimate) -> str:
-    return f"{estimate.value:,.0f}\n{estimate.ci_low:,.0f}..{estimate.ci_high:,.0f}"
+def _with_half_width(estimate: Estimate) -> str:
+    return f"{estimate.value:,.0f} ±{estimate.ci_high - estimate.value:,.0f}"
 
 
 def _sentences(figures: EventFigures) -> list[str]:
     found = []
-    if curve := figures.returns:
+    curve = figures.returns
+    if curve and curve.peak is not figures.moments[-1]:  # at the peak the share is zero by definition
         last, half = curve.points[-1].returned, curve.half_life
         share = f"{last.value:.0%} ({last.ci_low:.0%} to {last.ci_high:.0%})"
         found.append(
@@ -185,6 +212,11 @@ def _when(days: float | None) -> str:
     return "not yet" if days is None else f"within {days:.1f} days of it"
 
 
+def told_stuck(figures: EventFigures) -> str:
+    """The periods that were refused, each with the reason."""
+    return "\n".join(f"{period} was not released. {error}" for period, error in figures.stuck.items())
+
+
 def as_json(figures: EventFigures) -> dict[str, JsonValue]:
     """The same for machines; every number is released or follows from released ones."""
     curve = figures.returns
@@ -194,6 +226,7 @@ def as_json(figures: EventFigures) -> dict[str, JsonValue]:
         "returns": _returns_json(curve) if curve else None,
         "disagreements": [str(check.day.period) for check in figures.disagreements],
         "awaited": [str(period) for period in figures.awaited],
+        "stuck": list(figures.stuck),
     }
 
 

@@ -14,7 +14,7 @@ from typing import Annotated, Self
 import h3
 import numpy as np
 import pyarrow as pa
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator, model_validator
 
 from jobs.areas import Polygon, read_polygons
 from jobs.config import Config
@@ -45,12 +45,18 @@ class Area(_Section):
     zones: tuple[str, ...] = ()
     geojson: Path | None = None
 
+    @field_validator("zones")
+    @classmethod
+    def _as_h3_spells_them(cls, zones: tuple[str, ...]) -> tuple[str, ...]:
+        """Names are compared as text below; H3 itself also reads upper case and leading zeros."""
+        if odd := [zone for zone in zones if not h3.is_valid_cell(zone)]:
+            raise ValueError(f"{odd[0]!r} is no H3 cell")
+        return tuple(h3.int_to_str(h3.str_to_int(zone)) for zone in zones)
+
     @model_validator(mode="after")
     def _is_somewhere(self) -> Self:
         if bool(self.zones) == bool(self.geojson):
             raise ValueError("give exactly one of zones and geojson")
-        if odd := [zone for zone in self.zones if not h3.is_valid_cell(zone)]:
-            raise ValueError(f"{odd[0]!r} is no H3 cell")
         return self
 
     @cached_property

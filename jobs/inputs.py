@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from itertools import groupby
 
+import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
 
 from jobs.ingest.cells import ZoneRegister
@@ -41,10 +42,12 @@ class Inputs:
     """What a release reads.
 
     Args:
+        cells: One row a cell index: public facts of the network, as the plan wants them.
         days: Where its days stand.
         months: The nights that it reads.
     """
 
+    cells: pa.Table
     days: tuple[Place, ...] = ()
     months: tuple[NightsOfMonth, ...] = ()
 
@@ -83,6 +86,7 @@ class NightsBuilder:
             InputError: Too many of its days were never delivered.
         """
         found = self.storage.delivered(SUBSCRIBER_DAYS, month.days)
+        require_over(month, self.storage.delivered_until)
         require_coverage(month, [day for _, _, day in found], self.policy.residence)
         unseen = self._unseen()
         residence = self.policy.residence
@@ -128,6 +132,22 @@ class NightsBuilder:
         places = [place for place in self.sensitive.places if place.rule is PlaceRule.WITHHOLD]
         withheld = {cell for place in places for cell in place.base_cells(zones)} if zones else set()
         return [index for index, zone in enumerate(zones) if zone in withheld]
+
+
+def require_over(month: PrivacyMonth, delivered_until: date | None) -> None:
+    """Refuse a month whose last days are still to come: homes of a part of it would be released as those of the whole.
+
+    Raises:
+        InputError: It is so.
+    """
+    if delivered_until is None or delivered_until < month.last_day:
+        raise InputError(
+            f"{month} is not over: deliveries end on {delivered_until}."
+            if delivered_until
+            else f"{month} has no delivery.",
+            f"deliveries up to {month.last_day}, the last day of the privacy month, or later",
+            "ingest the missing deliveries with `whimbrel ingest --days ...`, or wait until the month is over",
+        )
 
 
 def require_coverage(month: PrivacyMonth, delivered: Sequence[date], residence: ResidencePolicy) -> None:

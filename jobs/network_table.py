@@ -9,7 +9,7 @@ from jobs.ingest.cells import read_cells
 from jobs.mobility.network import network_status, read_outages
 from jobs.publish.network_status import ZoneDay, status_csv, status_of_phones, zone_days
 from jobs.publish.tables import public_contract, read_csv
-from privacy.durable import write_whole
+from privacy.durable import write_public
 from privacy.policy import Policy
 from schemas.errors import InputError
 from schemas.network import FEED, PHONES
@@ -24,7 +24,7 @@ def write_network_table(config: Config, span: tuple[date, date], resolutions: Se
         config: The installation.
         span: First and last day.
         resolutions: Of the zones, where there is a feed; those of displacement unless told.
-        out: The file.
+        out: The file; folders that are missing are made.
 
     Raises:
         InputError: The feed cannot be used; or there is none, and nothing was published to compare with.
@@ -33,13 +33,13 @@ def write_network_table(config: Config, span: tuple[date, date], resolutions: Se
     days = [first + timedelta(n) for n in range((last - first).days + 1)]
     if config.network is None:
         rows = _of_phones(config, days)
-        write_whole(out, status_csv(rows))
+        write_public(out, status_csv(rows))
         return PHONES
     cells = read_cells(config.cells.path)
     outages = read_outages(config.network.outages, cells)
     asked = resolutions or _resolutions(Policy.load(config.policy))
     found = [status.row for r in asked for status in network_status(outages, cells, days, r)]
-    write_whole(out, status_csv(found))
+    write_public(out, status_csv(found))
     return FEED
 
 

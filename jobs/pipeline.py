@@ -10,6 +10,7 @@ subscriber_days ── paths ── trips_between_visits ── counted_trips �
 │                                   │
 nights ── residence of a month ─────┴── residents
 │     └── residence of two windows ── moves_between ── relocations, migration
+│                            └── churn_between ── churn
 │
 bounded_totals ── reserve ── measure (noise) ── seal ── estimate         the line
 │

@@ -16,8 +16,8 @@ from privacy.clipping import Clipping
 from privacy.contribution_histogram import ContributionHistogramPlan, bounds_note
 from privacy.displaced import DisplacementPlan
 from privacy.hierarchy import ZoneTree
-from privacy.ledger import Ledger, ReleaseKey
-from privacy.marginals import ActiveSubscribersPlan, PresencePlan, ResidentsPlan
+from privacy.ledger import Ledger, Opening, ReleaseKey
+from privacy.marginals import ActiveSubscribersPlan, ChurnPlan, PresencePlan, ResidentsPlan
 from privacy.od_trips import OdTripsPlan
 from privacy.pairs import HomeVisitsPlan, MigrationPlan, RelocationsPlan
 from privacy.places import NO_GUARD, SensitivePlaces
@@ -71,6 +71,7 @@ class Planner:
             "residents": self.residents,
             "home_visits": self.home_visits,
             "relocations": self.relocations,
+            "churn": self.churn,
             "migration": self.migration,
             "displacement": self.displacement,
         }
@@ -124,6 +125,10 @@ class Planner:
         """Say all that decides a release of who lives elsewhere than in the month before."""
         return RelocationsPlan(**self._of_nights(key, definitions.RELOCATION))
 
+    def churn(self, key: ReleaseKey) -> ChurnPlan:
+        """Say all that decides a release of who has a home in one of two months only."""
+        return ChurnPlan(**self._of_nights(key, definitions.CHURN))
+
     def migration(self, key: ReleaseKey) -> MigrationPlan:
         """Say all that decides a release of who lives elsewhere than in the window of months before."""
         n = window_months(self._released(key))
@@ -143,7 +148,7 @@ class Planner:
             "home_resolutions": levels,
             "outage_feed": has_feed,
         }
-        zones = self._zones(key, product)
+        zones = self._zones(self._first_reserved(opening, key), product)
         homes = event.homes(zones.base_cells)
         return DisplacementPlan(
             **self._shared(key, product, limits | parameters),
@@ -158,6 +163,11 @@ class Planner:
             home_guard=self.places.guard(homes, product.resolutions),
             delivered_until=self.storage.delivered_until,
         )
+
+    def _first_reserved(self, opening: Opening, key: ReleaseKey) -> ReleaseKey:
+        """The first release of an event that was reserved: a tower built since changes neither zones nor area."""
+        keys = (ReleaseKey(key.product, str(foreseen.period)) for foreseen in opening.schedule)
+        return next((one for one in keys if self.ledger.reserved(one)), key)
 
     def _of_days(self, key: ReleaseKey, definition: str) -> dict[str, Any]:
         product = self._released(key)

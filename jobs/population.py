@@ -9,18 +9,19 @@ from dataclasses import dataclass
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from jobs.mobility.moves import homes_of, moves_between
+from jobs.mobility.moves import churn_between, homes_of, moves_between
 from jobs.mobility.presence import last_in_bins, last_of_day
 from jobs.mobility.residence import residence
 from jobs.mobility.visits import visited_cells, visits_from_home
 from privacy.bounding import bounded_totals
 from privacy.displaced import DisplacementPlan
-from privacy.marginals import BINS, ActiveSubscribersPlan, PresencePlan, ResidentsPlan
+from privacy.marginals import BINS, ActiveSubscribersPlan, ChurnPlan, PresencePlan, ResidentsPlan
 from privacy.pairs import HomeVisitsPlan, MovesPlan, PairsPlan
 from privacy.plan import Plan
 from privacy.policy import Policy, ProductPolicy
 from privacy.unit import PrivacyMonth
 from schemas.errors import PrivacyError
+from schemas.published import APPEARED, CHANGES, FELL_SILENT
 
 
 @dataclass(frozen=True)
@@ -76,6 +77,8 @@ def subscribers(days: DataFrame, nights: DataFrame, plan: Plan, setting: Setting
             return home_visits(days, nights, plan, setting)
         case MovesPlan():
             return moves(nights, plan, setting)
+        case ChurnPlan():
+            return churn(nights, plan, setting)
     raise PrivacyError(f"Nothing aggregates {plan.key.product}.", "a product that is built", "choose another")
 
 
@@ -150,6 +153,21 @@ def moves(nights: DataFrame, plan: MovesPlan, setting: Setting) -> DataFrame:
     return _totals(moved, plan, lambda level: _pair(plan, level, "before_zone", "now_zone"), setting)
 
 
+def churn(nights: DataFrame, plan: ChurnPlan, setting: Setting) -> DataFrame:
+    """Subscribers with a home in one of two months only, by its zone: key `zone * 2 + change`, as in `CHANGES`.
+
+    Args:
+        nights: `nights` of the month and of the one before.
+        plan: What is released.
+        setting: As above.
+    """
+    before, now = (setting.homes(nights, [month]) for month in months_read(plan))
+    appeared, fell_silent = (F.lit(CHANGES.index(change)) for change in (APPEARED, FELL_SILENT))
+    change = F.when(F.col("has_appeared"), appeared).otherwise(fell_silent)
+    key = F.col(_finest_zone(plan)) * len(CHANGES) + change
+    return _totals(churn_between(before, now), plan, lambda _: key, setting)
+
+
 def windows(plan: MovesPlan) -> tuple[tuple[PrivacyMonth, ...], tuple[PrivacyMonth, ...]]:
     """Return the months before and the months now that homes are compared of: half of the months charged each.
 
@@ -174,6 +192,8 @@ def months_read(plan: Plan) -> tuple[PrivacyMonth, ...]:
             return (month,)
         case HomeVisitsPlan():
             return (month.next(-1),)
+        case ChurnPlan():
+            return month.next(-1), month
         case MovesPlan():
             before, now = windows(plan)
             return before + now

@@ -308,10 +308,13 @@ class Desk:
         """Say what a release reads, before anything is charged.
 
         Raises:
-            InputError: A day that it needs was never delivered, or too many of a month.
+            InputError: A day that it needs was never delivered, or too many of a month; or the outage feed is broken.
+            PrivacyError: It would read a month that it does not charge.
         """
-        days = self.storage.current(SUBSCRIBER_DAYS, days_read(plan, self.policy.mobility))
-        return Inputs(tuple(days), tuple(self._nights.of(month) for month in months_read(plan)))
+        days, months = days_read(plan, self.policy.mobility), months_read(plan)
+        _require_charged(plan, {PrivacyMonth.of(day) for day in days} | set(months))
+        found = self.storage.current(SUBSCRIBER_DAYS, days)
+        return Inputs(self._zone_rows(plan), tuple(found), tuple(self._nights.of(month) for month in months))
 
     def _aggregate(self, plan: Plan, inputs: Inputs, engine: SparkSession) -> None:
         """Write the exact totals of a plan, in place of what an interrupted run left."""
@@ -319,7 +322,7 @@ class Desk:
         shutil.rmtree(folder, ignore_errors=True)
         with self.storage.scratch() as scratch:
             file = scratch / "zones.parquet"
-            pq.write_table(self._zone_rows(plan), file)
+            pq.write_table(inputs.cells, file)
             totals = self._totals(plan, inputs, engine, engine.read.parquet(str(file)))
             EXACT_TOTALS.conform(totals).write.parquet(str(folder))
         # An engine may write no folder at all for a period without trips, which must not show.
@@ -369,6 +372,17 @@ class Desk:
         """Read the exact totals back, in the order of their keys."""
         table = pq.read_table(self.storage.exact(plan.key.slug), schema=EXACT_TOTALS.arrow_schema).sort_by("key")
         return Bounded(table["key"].to_numpy(), table["total"].to_numpy(), plan.bounds)
+
+
+def _require_charged(plan: Plan, read: set[PrivacyMonth]) -> None:
+    """Refuse a plan that reads a month for free, whatever its policy says: nothing else ties reads to charges."""
+    charged = {charge.privacy_month for charge in plan.charges}
+    if free := sorted(str(month) for month in read if str(month) not in charged):
+        raise PrivacyError(
+            f"{plan.key} would read {', '.join(free)} and charge {', '.join(sorted(charged))}.",
+            "a charge to every privacy month that is read",
+            "correct `charged` of the product in the policy",
+        )
 
 
 def _require_may_leave(made: Release, today: date) -> None:

@@ -144,7 +144,9 @@ class DisplacementPlan(OneKeyPlan):
     @property
     def _parameters(self) -> Mapping[str, JsonValue]:
         homes = sha256_hex("\n".join(self.homes).encode())
-        return {**super()._parameters, "event": self._event, "homes": len(self.homes), "homes_sha256": homes}
+        # Without its name and its hazard: words may be corrected while the event lasts.
+        event = {name: fact for name, fact in self._event.items() if name not in {"name", "hazard"}}
+        return {**super()._parameters, "event": event, "homes": len(self.homes), "homes_sha256": homes}
 
     @property
     def _event(self) -> dict[str, JsonValue]:

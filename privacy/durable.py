@@ -21,6 +21,15 @@ def write_whole(path: Path, content: bytes) -> None:
     flush_names(path.parent)
 
 
+def write_public(path: Path, content: bytes) -> None:
+    """Write a file that anybody may read, in a folder that is made where it is missing, whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    made = path.with_name(f".{path.name}")
+    made.unlink(missing_ok=True)
+    write_flushed(made, content)
+    made.replace(path)
+
+
 def write_flushed(path: Path, content: bytes) -> None:
     """Write a file and wait until its bytes are on the disk; for files that become visible with their folder."""
     with path.open("wb") as file:

@@ -1,4 +1,4 @@
-"""Flat tables of subscribers: the plans of presence, active subscribers and residents, and what all of them share.
+"""Flat tables of subscribers: the plans of presence, active subscribers, residents and churn, and what they share.
 
 A release is a few public tables over one vector of contributions. Every key of a table is measured and published: no
 cut, so nothing is chosen by its noise, and a zone without a subscriber is a row like any other
@@ -22,7 +22,7 @@ from privacy.hierarchy import Indices, ZoneTree
 from privacy.places import Guard
 from privacy.plan import PeriodicPlan, Plan
 from privacy.policy import StrataPolicy, TablePolicy
-from schemas.published import ALL
+from schemas.published import ALL, CHANGES
 from schemas.subscriber_days import NOT_AVAILABLE
 
 BIN_HOURS: Final = 4
@@ -289,6 +289,22 @@ class ResidentsPlan(PeriodicPlan, OneKeyPlan):
     @property
     def _subject(self) -> Mapping[str, JsonValue]:
         return {**super()._subject, "sex": self.sexes, "age_bands": self.ages}
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChurnPlan(PeriodicPlan, OneKeyPlan):
+    """A release of who has a home in one of two months in a row only. Keys are `zone * 2 + change`, as in `CHANGES`."""
+
+    @property
+    def subject(self) -> str:
+        """What is counted."""
+        return "Subscribers who appeared or fell silent since the month before"
+
+    def dimension(self, name: str, level: int, keys: Indices) -> tuple[Axis, Indices]:
+        """Return the zones of a level, or the two changes."""
+        if name == "change":
+            return Axis({"change": CHANGES}), keys % len(CHANGES)
+        return zone_dimension(name, self.zones, level, keys // len(CHANGES))
 
 
 def zone_dimension(column: str, zones: ZoneTree, level: int, finest: Indices) -> tuple[Axis, Indices]:

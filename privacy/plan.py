@@ -24,7 +24,7 @@ CARD_VERSION: Final = 1
 
 
 SOME_PLACES: Final = (
-    "a reviewed list of sensitive places was applied: trips to, from and within a listed place may be shown only for a "
+    "a reviewed list of sensitive places was applied: what is counted at a listed place may be shown only for a "
     "larger zone, or be in no number, national totals included, as if there were no tower. Which places are listed is "
     "not said"
 )

@@ -62,6 +62,7 @@ DIMENSIONS: Final[Mapping[str, frozenset[str]]] = {
     "presence": frozenset({"zone", "bin"}),
     "active_subscribers": frozenset({"zone"}),
     "residents": frozenset({"zone", "sex", "age_band"}),
+    "churn": frozenset({"zone", "change"}),
     "displacement": frozenset({"home", "location", "transition"}),
 }
 """What the tables of a product can be by. A table by location is of those away; by nothing, of the whole domain."""
@@ -70,8 +71,20 @@ _SEVERAL_KEYS: Final = frozenset({"presence"})
 """Products under several of whose keys a subscriber stands at once: what is bounded is the norm over all dimensions,
 so a table by fewer has no bound. Of the others each subscriber has one key, and so one in every table."""
 
-_ONE_KEY: Final = frozenset({"active_subscribers", "residents", "relocations", "migration", "displacement"})
+_ONE_KEY: Final = frozenset({"active_subscribers", "residents", "relocations", "churn", "migration", "displacement"})
 """Products in which a subscriber counts under one key: it is one, and nothing of it is cut off."""
+
+_VANISHED: Final = 1
+"""Factor of a month without which a subscriber is absent."""
+
+_MOVED: Final = 2
+"""Factor of a month without which a subscriber stands under another key."""
+
+_WINDOWS: Final = frozenset({"relocations", "migration"})
+"""Products that compare the homes of two windows of months, which make up all that is charged."""
+
+_TWO_MONTHS: Final = 2
+"""Months of two windows of one month each."""
 
 _PLACES: Final = frozenset({"zone", "home", "location"})
 """Dimensions that have a resolution."""
@@ -241,6 +254,20 @@ class ProductPolicy:
         return self
 
     @model_validator(mode="after")
+    def _charges_what_it_depends_on(self) -> Self:
+        charged: Counter[int] = Counter()
+        for rule in self.charged:
+            nearest, farthest = rule.months_back
+            charged.update(dict.fromkeys(range(nearest, farthest + 1), rule.factor))
+        least = _least_factors(self.product, max(charged))
+        if short := sorted(back for back, factor in least.items() if charged[back] < factor):
+            raise ValueError(
+                f"{self.product} depends on the month {short[0]} back from its own, and charges it {charged[short[0]]} "
+                f"times: {least[short[0]]} at least"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _is_schedulable(self) -> Self:
         if self.calendar_months != _EVERY_MONTH and self.kind is not PeriodKind.MONTH:
             raise ValueError(f"calendar_months is for monthly products, not for a {self.kind}")
@@ -315,6 +342,12 @@ class EventPolicy:
         _check_tables(self.product, self.tables, self.micro_rho)
         return self
 
+    @model_validator(mode="after")
+    def _charges_what_moves(self) -> Self:
+        if self.follow_up_factor < _MOVED:
+            raise ValueError(f"follow_up_factor is {_MOVED}: without a month that is looked at, away becomes silent")
+        return self
+
     @property
     def resolutions(self) -> tuple[int, ...]:
         """H3 resolutions of its tables, coarse to fine."""
@@ -369,8 +402,8 @@ class EventPolicy:
         return tuple(Charge(self.pool, month, total[month]) for month in sorted(total))
 
     def _charges(self, period: Period, baseline: PrivacyMonth) -> tuple[Charge, ...]:
-        seen = {period.privacy_month, PrivacyMonth.of(period.first_day - timedelta(days=self.look_back_days))}
-        follow_up = ((month, self.follow_up_factor) for month in seen - {baseline})
+        days = (period.last_day - timedelta(n) for n in range(period.n_days + self.look_back_days))
+        follow_up = ((month, self.follow_up_factor) for month in {PrivacyMonth.of(day) for day in days} - {baseline})
         return _charges(self.pool, self.micro_rho, [(baseline, self.baseline_factor), *follow_up])
 
 
@@ -484,6 +517,15 @@ class Policy:
             raise ValueError(f"declared twice: {', '.join(twice)}")
         return self
 
+    @model_validator(mode="after")
+    def _events_charge_what_they_look_back_at(self) -> Self:
+        needed = self.away.carry_forward_nights + 1
+        if short := [event.product for event in self.events if event.look_back_days < needed]:
+            raise ValueError(
+                f"look_back_days of {', '.join(short)} is at least {needed}: the nights carried forward, and one day"
+            )
+        return self
+
     @classmethod
     def load(cls, path: Path | None = None) -> "Policy":
         """Read and validate a policy file; the shipped one where no path is given.
@@ -564,6 +606,22 @@ def _check_tables(product: str, tables: tuple[TablePolicy, ...], micro_rho: int)
 def _check_one(product: str, parts: Iterable[LevelPolicy | TablePolicy]) -> None:
     if product in _ONE_KEY and any(part.c2 != 1 for part in parts):
         raise ValueError(f"{product} counts each subscriber once: every c2 is 1")
+
+
+def _least_factors(product: str, farthest: int) -> Mapping[int, int]:
+    """How often each month that a product depends on has to be charged at least, by months back from its own.
+
+    Of products that compare windows, every month charged is looked at: with one month a window, who lacks one of them
+    is in no row; with more, a window that lacks a month may tell another home.
+    """
+    if product in _WINDOWS:
+        months = farthest + 1
+        if months % 2:
+            raise ValueError(f"{product} compares two windows of equal length: it charges an even number of months")
+        return dict.fromkeys(range(months), _VANISHED if months == _TWO_MONTHS else _MOVED)
+    if product in {"home_visits", "churn"}:
+        return {0: _VANISHED, 1: _VANISHED}
+    return {0: _VANISHED}
 
 
 def _charges(pool: str, micro_rho: int, months: Iterable[tuple[PrivacyMonth, int]]) -> tuple[Charge, ...]:

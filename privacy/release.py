@@ -26,6 +26,7 @@ _OPEN: Final[Mapping[str, Callable[[bytes], Opened]]] = {
     "home_visits": open_pairs,
     "residents": open_marginals,
     "relocations": open_pairs,
+    "churn": open_marginals,
     "migration": open_pairs,
     "active_subscribers": open_marginals,
     "displacement": open_marginals,

@@ -20,7 +20,7 @@ OUTAGES = Contract(
     columns=(
         Column("cell_id", StringType(), "Identifier, as in the cell table."),
         Column("down_from", TimestampNTZType(), "When it went down, by the country's clock.", "local time"),
-        Column("down_to", TimestampNTZType(), "When it worked again.", "local time"),
+        Column("down_to", TimestampNTZType(), "When it worked again; empty: still down.", "local time", nullable=True),
     ),
     confidentiality=Confidentiality.CONFIDENTIAL,
 )

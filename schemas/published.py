@@ -16,6 +16,13 @@ REMAINDER: Final = "remainder"
 ALL: Final = "all"
 """What a column says where a row is not broken down by it."""
 
+APPEARED: Final = "appeared"
+"""Change of a subscriber with a home in this month and none in the month before."""
+FELL_SILENT: Final = "fell_silent"
+"""Change of a subscriber with a home in the month before and none in this one."""
+CHANGES: Final = (APPEARED, FELL_SILENT)
+"""What the column `change` says, in the order of the keys of `churn`."""
+
 _LEVEL: Final = "H3 resolution or admin level"
 """What a level of zones is: the card's domain says which."""
 
@@ -159,6 +166,23 @@ RESIDENTS = Contract(
     confidentiality=Confidentiality.PUBLIC,
 )  # fmt: skip
 
+CHURN = Contract(
+    name="churn",
+    grain="one row per period, zone and change, for every one; resolutions are apart",
+    key=("period", "zone", "change"),
+    columns=(
+        _PERIOD,
+        Column("zone", StringType(), "Zone of the one home (H3 or p-code); empty: the country.", "", nullable=True),
+        Column("resolution", IntegerType(), f"{_LEVEL} of the zone; empty: the country.", "", nullable=True),
+        Column("change", StringType(),
+               "appeared: a home in the month, none in the one before; fell_silent: a home in the month before only."),
+        *_numbers(_SUBSCRIBERS, "Subscribers with a home in one of the two months; may be below zero, by its noise."),
+        _QUALITY,
+        _DEFINITION,
+    ),
+    confidentiality=Confidentiality.PUBLIC,
+)  # fmt: skip
+
 DISPLACED = Contract(
     name="displacement",
     grain="one row per period, home, location and transition, for every one of each breakdown; breakdowns are apart",
@@ -217,6 +241,7 @@ PUBLIC_TABLES: Final = (
     HOME_VISITS,
     RESIDENTS,
     RELOCATIONS,
+    CHURN,
     MIGRATION,
     ACTIVE_SUBSCRIBERS,
     DISPLACED,

@@ -9,7 +9,7 @@ from privacy.bounding import EVERYTHING, Bounded
 from privacy.displaced import DisplacementPlan
 from privacy.hierarchy import ZoneTree
 from privacy.ledger import Opening, ReleaseKey
-from privacy.marginals import ActiveSubscribersPlan, PresencePlan, ResidentsPlan
+from privacy.marginals import ActiveSubscribersPlan, ChurnPlan, PresencePlan, ResidentsPlan
 from privacy.pairs import HomeVisitsPlan, MigrationPlan, RelocationsPlan
 from privacy.places import NO_GUARD
 from privacy.policy import Policy
@@ -30,6 +30,7 @@ PERIODS = {
     "displacement": "2026-04-09",
     "home_visits": "2026-W10",
     "relocations": "2026-03",
+    "churn": "2026-03",
     "migration": "2027-12",
 }
 _CLASSES = {
@@ -38,6 +39,7 @@ _CLASSES = {
     "residents": ResidentsPlan,
     "home_visits": HomeVisitsPlan,
     "relocations": RelocationsPlan,
+    "churn": ChurnPlan,
     "migration": MigrationPlan,
 }
 
@@ -80,6 +82,8 @@ def n_keys(plan):
             return n * plan.n_sex * plan.n_age
         case "displacement":
             return len(plan.homes) * (len(plan.zones.base_cells) + 1) * 9
+        case "churn":
+            return n * 2
         case "active_subscribers":
             return n
     return n * n

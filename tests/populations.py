@@ -17,7 +17,7 @@ from jobs.population import Setting, months_read, subscribers
 from jobs.releases import withheld_indexes, zone_rows
 from privacy.hierarchy import ZoneTree
 from privacy.ledger import ReleaseKey
-from privacy.marginals import ActiveSubscribersPlan, PresencePlan, ResidentsPlan
+from privacy.marginals import ActiveSubscribersPlan, ChurnPlan, PresencePlan, ResidentsPlan
 from privacy.pairs import HomeVisitsPlan, MigrationPlan, RelocationsPlan
 from privacy.places import NO_GUARD
 from privacy.policy import ChargeRule, Policy
@@ -33,6 +33,7 @@ PLANS = {
     "residents": ResidentsPlan,
     "home_visits": HomeVisitsPlan,
     "relocations": RelocationsPlan,
+    "churn": ChurnPlan,
     "migration": MigrationPlan,
 }
 
@@ -45,6 +46,7 @@ PERIODS = {
     "residents": "2026-04",
     "home_visits": "2026-W15",
     "relocations": "2026-04",
+    "churn": "2026-04",
     "migration": "2026-04",
 }
 """A period of each product in the last of these months."""

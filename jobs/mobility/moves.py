@@ -22,18 +22,23 @@ def moves_between(before: DataFrame, now: DataFrame, *, level: int) -> DataFrame
     return both.filter(F.col(f"before_zone_{level}") != F.col(f"now_zone_{level}"))
 
 
-def churn(before: DataFrame, now: DataFrame) -> DataFrame:
-    """One row per subscriber with a home in one of two windows only: `subscriber`, its `cell_index`, `has_appeared`.
+def churn_between(before: DataFrame, now: DataFrame) -> DataFrame:
+    """One row per subscriber with a home in one of two windows only: that home, and whether it `has_appeared`.
 
-    Who has appeared has a home in the later window only; the others fell silent. These SIMs came or went, or were
-    seldom heard: no row says that somebody moved, and none is in `moves_between`.
+    The home's columns are those of `residence`. Who has appeared has a home in the later window only; the others fell
+    silent. These SIMs came or went, or were seldom heard: no row says that somebody moved, and none is in
+    `moves_between`.
 
-    Args and stability are those of `moves_between`.
+    Args:
+        before: Homes of the earlier window, from `residence`.
+        now: Homes of the later one.
+
+    Stability: a row depends on one subscriber's homes only.
     """
     either = homes_of(before, "before").join(homes_of(now, "now"), "subscriber", "full")
     had_none, has_none = F.col("before_cell_index").isNull(), F.col("now_cell_index").isNull()
-    cell = F.coalesce("before_cell_index", "now_cell_index").alias("cell_index")
-    return either.filter(had_none | has_none).select("subscriber", cell, had_none.alias("has_appeared"))
+    home = [F.coalesce(f"before_{n}", f"now_{n}").alias(n) for n in now.columns if n != "subscriber"]
+    return either.filter(had_none | has_none).select("subscriber", *home, had_none.alias("has_appeared"))
 
 
 def homes_of(homes: DataFrame, when: str) -> DataFrame:

@@ -21,10 +21,19 @@ from schemas.network import FEED, OUTAGES
 
 _DAY: Final = timedelta(days=1)
 
+STILL_DOWN: Final = datetime.max
+"""End of an outage whose end the feed does not tell: it lasts for as long as anybody asks."""
+
 
 @dataclass(frozen=True, order=True)
 class Outage:
-    """A cell that is down from one instant, by the country's wall clock, to another; see the contract `outages`."""
+    """A cell that is down from one instant, by the country's wall clock, to another; see the contract `outages`.
+
+    Args:
+        cell_id: The cell.
+        down_from: When it went down.
+        down_to: When it worked again; `STILL_DOWN` where it does not yet.
+    """
 
     cell_id: str
     down_from: datetime
@@ -70,17 +79,21 @@ def _usable(path: Path, rows: Iterable[tuple[int, Mapping[str, str | None]]], kn
         others = f", and {len(faults) - 1} rows more" if len(faults) > 1 else ""
         raise InputError(
             f"{path.name}, {faults[0]}{others}.",
-            "cells of the cell table, and local times as YYYY-MM-DDTHH:MM:SS, the later one last",
+            "cells of the cell table, and local times as YYYY-MM-DDTHH:MM:SS, the later one last or empty",
             "correct the rows, or leave them out",
         )
     return tuple(sorted(found))
 
 
 def _outage(row: Mapping[str, str | None], known: set[str]) -> Outage:
+    if any(row[name] is None for name in OUTAGES.names):
+        raise ValueError("the row is cut short")
     cell_id, down_from, down_to = ((row[name] or "").strip() for name in OUTAGES.names)
     if cell_id not in known:
         raise ValueError(f"the cell {cell_id!r} is not in the cell table")
-    return Outage(cell_id, datetime.fromisoformat(down_from), datetime.fromisoformat(down_to))
+    return Outage(
+        cell_id, datetime.fromisoformat(down_from), datetime.fromisoformat(down_to) if down_to else STILL_DOWN
+    )
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ MicroRho = Annotated[int, Field(gt=0, le=10**9)]
 """A loss in millionths of rho; above a thousand rho nothing is private, and conversions overflow."""
 
 LATE: Final = timedelta(days=7)
-"""How long after a day records of it still come: a day closes then."""
+"""How long after a day records of it still come: a day closes then. Fixed, so that whoever holds a card can tell."""
 
 Resolution = Annotated[int, Field(ge=0, le=15)]
 
@@ -189,9 +189,7 @@ class Card(_Part):
     @property
     def is_provisional(self) -> bool:
         """Whether late records of the period were still to be expected when it was released."""
-        if self.delivered_until is None:
-            return False
-        return self.delivered_until < Period.parse(self.period).last_day + LATE
+        return self.delivered_until is not None and is_provisional(Period.parse(self.period), self.delivered_until)
 
     @property
     def resolutions(self) -> list[int]:
@@ -239,6 +237,11 @@ class Card(_Part):
     def epsilon_text(self) -> str:
         """The conversions in one line."""
         return ", ".join(f"ε = {e.epsilon:.2f} at δ = {_power(e.delta)}" for e in self.privacy.epsilon)
+
+
+def is_provisional(period: Period, delivered_until: date) -> bool:
+    """Tell whether late records of a period were still to be expected, by the last day that was delivered."""
+    return delivered_until < period.last_day + LATE
 
 
 def _lacks(what: str) -> BundleError:

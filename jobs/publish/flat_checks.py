@@ -17,7 +17,7 @@ from privacy.plan import NO_LIST
 from privacy.zoning import Zoning
 from schemas.displacement import STATUSES, TRANSITIONS
 from schemas.errors import BundleError
-from schemas.published import ALL
+from schemas.published import ALL, CHANGES
 
 HALF_UNIT: Final = 0.5 * 10.0**-DECIMALS
 """The most that rounding moves a number."""
@@ -26,6 +26,7 @@ COLUMNS: Final[Mapping[str, Mapping[str, str]]] = {
     "presence": {"zone": "zone", "bin": "bin_start_h"},
     "active_subscribers": {"zone": "zone"},
     "residents": {"zone": "zone", "sex": "sex", "age_band": "age_band"},
+    "churn": {"zone": "zone", "change": "change"},
     "displacement": {"home": "home", "location": "location", "transition": "transition"},
 }
 """The column that says where a row stands on each dimension of a product."""
@@ -118,6 +119,7 @@ def _labels(name: str, note: LevelNote, card: Card, zones: Zones) -> Collection[
         "sex": card.sex or (),
         "age_band": card.age_bands or (),
         "transition": TRANSITIONS,
+        "change": CHANGES,
     }
     if name in fixed:
         return fixed[name]

@@ -58,6 +58,12 @@ _MOVES: Final = """
 - Subscribers are not people, and a SIM card that changes hands moves. Divide by `residents` of the origin for a
   rate."""
 
+_CHURN: Final = """
+- `appeared`: a home in this month and none in the month before; `fell_silent`: the other way round. **Neither says that
+  somebody came or left**: SIM cards are bought, lost and passed on, and who is seldom seen at night has no home. Who
+  moved with the same SIM card is in `relocations`, and not here.
+- Divide `appeared` by `residents` of the month, and `fell_silent` by those of the month before, for a rate."""
+
 _PRESENCE: Final = """
 - A subscriber is, in each 4-hour bin of each day in which it was seen, in the zone of its last event. Who was not seen
   in a bin is in none: values follow the use of telephones as well as the number of people. Compare bins with care."""
@@ -94,6 +100,7 @@ FORMS: Final = {
     "presence": Form(has_zones=True, has_map=False, reading=_NUMBERS + _FLAT + _PRESENCE),
     "active_subscribers": Form(has_zones=True, has_map=False, reading=_NUMBERS + _FLAT + _ACTIVE),
     "residents": Form(has_zones=True, has_map=False, reading=_NUMBERS + _FLAT + _RESIDENTS),
+    "churn": Form(has_zones=True, has_map=False, reading=_NUMBERS + _FLAT + _CHURN),
     "displacement": Form(has_zones=True, has_map=False, reading=_NUMBERS + _FLAT + _DISPLACEMENT),
     "contribution_histogram": Form(has_zones=False, has_map=False, reading=_NUMBERS + _CONTRIBUTION_HISTOGRAM),
 }

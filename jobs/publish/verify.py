@@ -300,6 +300,7 @@ _CHECKS_OF: Final[dict[str, Checks]] = {
     "presence": _FLAT,
     "active_subscribers": _FLAT,
     "residents": _FLAT,
+    "churn": _FLAT,
     "displacement": _DISPLACEMENT,
     "contribution_histogram": _CONTRIBUTION_HISTOGRAM,
 }

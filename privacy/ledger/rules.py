@@ -152,7 +152,8 @@ def opens_again(openings: Iterable[Opening], opening: Opening) -> bool:
             raise PrivacyError(
                 f"{opening.event} would release {opening.product} {min(shared)}, which {other.event} releases.",
                 expected="periods that no open event of the same product releases",
-                remedy=f"use the releases of {other.event}: they show both events",
+                remedy=f"follow a second area only in periods that {other.event} does not use: its releases show the "
+                "residents of its own area alone",
             )
     return False
 

@@ -27,7 +27,7 @@ from rich.table import Table
 from jobs.ingest.delivery import ingest
 from jobs.releases import Desk
 from jobs.session import open_session
-from jobs.storage import DAY_FOLDER, DayState, Storage, write_json
+from jobs.storage import DAY_FOLDER, DayState, DeliveryRecord, Storage, write_json
 from jobs.synth import synthesise
 from privacy.policy import SHIPPED
 from privacy.unit import Period, PrivacyMonth
@@ -185,13 +185,21 @@ def _policy(root: Path) -> Path:
 
 def _repeat_a_month_later(storage: Storage, days: Iterable[date]) -> None:
     """Let the same days stand a month later too."""
+    days = list(days)
     state = DayState(parts=("later",), delivered=True)
+    _deliver(storage, "later", min(days), PrivacyMonth.of(max(days) + A_MONTH_LATER).last_day)
     for contract, version, day in storage.current(SUBSCRIBER_DAYS, days):
         later = day + A_MONTH_LATER
         rows = pq.read_table(storage.version(contract, version) / f"{DAY_FOLDER}={day}", partitioning=None)
         column = rows.schema.get_field_index("local_date")
         rows = rows.set_column(column, "local_date", pa.array([later] * len(rows), pa.date32()))
         _write_day(storage, rows.select(SUBSCRIBER_DAYS.names), "later", later, state)
+
+
+def _deliver(storage: Storage, name: str, first: date, last: date) -> None:
+    """Say that all days of a span are delivered, those without rows too."""
+    told = {"mapping": {}, "days": (), "files": (), "read": 0, "kept": 0, "quarantined": {}}
+    storage.commit_delivery(name, DeliveryRecord(first=first, last=last, **told))
 
 
 def _write_day(storage: Storage, rows: pa.Table, version: str, day: date, state: DayState) -> None:
@@ -209,6 +217,8 @@ def _generate(storage: Storage, months: Iterable[PrivacyMonth], subscribers: int
     chance = np.random.default_rng(4)
     pseudonyms = chance.permutation(np.arange(subscribers, dtype=np.int64) * 7_919_999_983)
     places = chance.integers(0, len(cells), (subscribers, 3))
+    months = list(months)
+    _deliver(storage, "year", months[0].first_day, months[-1].last_day)
     for month in months:
         moving = chance.random(subscribers) < 0.02
         places[moving, 0] = chance.integers(0, len(cells), int(moving.sum()))

@@ -114,16 +114,21 @@ def test_what_a_histogram_finds_is_what_the_bounds_cut_off(sail, copy):
 def unclipped(session, config):
     """Totals of the week under bounds that nobody reaches."""
     root = config.storage.confidential.parent
-    levels = [(f"c2 = {level.c2} }}", "c2 = 1000000.0 }") for level in WEEKLY.levels]
+    levels = [bound_of(level, 1e6) for level in WEEKLY.levels]
     text = {f"level {n}": change for n, change in enumerate(levels)}
     return exact_totals(session, config.model_copy(update={"policy": policy_with(root / "loose.toml", **text)}))
+
+
+def bound_of(level, c2):
+    """A level's bound as the shipped policy writes it, and with another c2."""
+    return tuple(f"micro_rho = {level.micro_rho:_}, c2 = {bound} }}" for bound in (level.c2, c2))
 
 
 @pytest.mark.usefixtures("little_noise")
 def test_a_histogram_of_other_bounds_or_of_a_later_month_says_nothing_of_a_week(sail, copy, tmp_path):
     config = copy()
     made(config, sail, KEY)
-    other = policy_with(tmp_path / "policy.toml", bound=(f"c2 = {WEEKLY.levels[-1].c2} }}", "c2 = 0.123 }"))
+    other = policy_with(tmp_path / "policy.toml", bound=bound_of(WEEKLY.levels[-1], 0.123))
 
     assert Desk.of(copy(policy=other)).od_plan(WEEK).clipping is None
     assert Desk.of(config).od_plan(Period.parse("2026-W09")).clipping is None

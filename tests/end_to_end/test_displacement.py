@@ -4,8 +4,10 @@ import json
 import shutil
 import sys
 from contextlib import nullcontext
+from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 
+import h3
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -13,8 +15,10 @@ import pytest
 
 from jobs import cli, emergency
 from jobs.config import Config
+from jobs.ingest.cells import ZoneRegister
 from jobs.publish.verify import verify_bundle
 from jobs.releases import Desk
+from jobs.storage import write_json
 from privacy.approval import Trust
 from privacy.ledger import EntryKind, Ledger, ReleaseKey
 from privacy.unit import Period
@@ -229,6 +233,51 @@ def test_an_onset_without_enough_baseline_is_refused_and_nothing_is_reserved(roo
     assert [entry.kind for entry in desk_of(root).ledger.entries()] == [EntryKind.OPEN]
 
 
+def test_a_period_that_can_be_released_no_more_holds_up_no_other(root, sail, monkeypatch, capsys):
+    (root / "events.toml").write_text(EVENTS.replace("2026-03-04", "2026-03-08"))
+    opened(monkeypatch, capsys)
+    desk = desk_of(root)
+    week, day = (desk.plan("displacement", Period.parse(text), 1) for text in ("2026-W09", "2026-03-08"))
+    earlier = {**week.specification.parameters, "of": "an earlier policy"}
+    desk.ledger.reserve(replace(week.specification, parameters=earlier), caps=desk.policy.caps)
+
+    figures = released(root, sail)
+    assert [str(moment.period) for moment in figures.all_moments] == ["2026-03-08"]
+    assert list(figures.stuck) == ["2026-W09"]
+
+    (desk.storage.vault / desk.ledger.sealed(day.key).artefact_sha256).unlink()
+    code, out, told = whimbrel("displacement flood --json", monkeypatch, capsys)
+    assert (code, json.loads(out)["stuck"]) == (2, ["2026-W09", "2026-03-08"])
+    assert "2026-W09 was not released. displacement 2026-W09 r1 is reserved under another specification" in told
+    assert "2026-03-08 was not released." in told
+
+
 def test_a_release_of_displacement_needs_an_open_event(root):
     with pytest.raises(PrivacyError, match="No open event releases displacement for 2026-03-05"):
         desk_of(root).plan("displacement", Period.parse("2026-03-05"), 1)
+
+
+def test_a_broken_outage_feed_is_refused_before_anything_is_reserved(root, sail, monkeypatch, capsys):
+    (root / "whimbrel.toml").write_text(CONFIG + '[network]\noutages = "outages.csv"\n')
+    (root / "outages.csv").write_text("cell_id,down_from,down_to\nnone,2026-03-04T01:00:00,2026-03-04T05:00:00\n")
+    opened(monkeypatch, capsys)
+    with pytest.raises(InputError, match=r"outages\.csv, line 2"):
+        released(root, sail)
+    assert [entry.kind for entry in desk_of(root).ledger.entries()] == [EntryKind.OPEN]
+
+
+def test_a_tower_built_after_the_first_release_changes_neither_zones_nor_area(root, sail, monkeypatch, capsys):
+    opened(monkeypatch, capsys)
+    first, later = Period.parse("2026-W09"), Period.parse("2026-03-05")
+    desk = desk_of(root)
+    plan = desk.plan("displacement", first, 1)
+    desk.release(plan, lambda: nullcontext(sail))
+    register = ZoneRegister.load(desk.storage.zones)
+    at_home = h3.latlng_to_cell(*PLACES[A], 6)
+    nearby = next(cell for cell in h3.grid_disk(at_home, 1) if cell not in register.zones)
+    write_json(desk.storage.zones, register.extended([nearby]).zones)
+
+    after = desk_of(root).plan("displacement", later, 1)
+
+    assert nearby in ZoneRegister.load(desk.storage.zones).zones
+    assert (after.zones.base_cells, after.homes) == (plan.zones.base_cells, plan.homes)

@@ -3,6 +3,7 @@
 import shutil
 from contextlib import nullcontext
 from datetime import timedelta
+from unittest.mock import patch
 
 import pyarrow.parquet as pq
 import pytest
@@ -11,7 +12,7 @@ from rich.console import Console
 from jobs.config import IngestConfig
 from jobs.console import release_view
 from jobs.ingest.exclusions import exclude_from_stored_days
-from jobs.inputs import require_coverage
+from jobs.inputs import require_coverage, require_over
 from jobs.releases import Desk
 from privacy.policy import SHIPPED, Policy
 from privacy.unit import Period, PrivacyMonth
@@ -194,6 +195,24 @@ def test_a_month_may_lack_two_fifths_of_its_days_and_six_in_a_row(missing, is_re
             require_coverage(MARCH, days, limits)
     else:
         require_coverage(MARCH, days, limits)
+
+
+@pytest.mark.parametrize("until", [None, MARCH.last_day - timedelta(1)])
+def test_a_month_that_is_not_over_tells_no_home(until):
+    with pytest.raises(InputError, match=r"is not over|no delivery"):
+        require_over(MARCH, until)
+    require_over(MARCH, MARCH.last_day)
+
+
+def test_a_plan_that_reads_a_month_for_free_is_refused_whatever_its_policy_says(sail, desk):
+    plan = desk.plan("home_visits", Period.parse("2026-W15"), 1)
+    own = tuple(charge for charge in plan.charges if charge.privacy_month == str(plan.period.privacy_month))
+    with (
+        patch.object(type(plan), "charges", property(lambda _: own)),
+        pytest.raises(PrivacyError, match="would read 2026-03 and charge 2026-04"),
+    ):
+        desk.release(plan, lambda: nullcontext(sail))
+    assert desk.ledger.charges() == ()
 
 
 def test_the_nights_of_a_month_hold_no_evening_of_another(sail, desk):

@@ -11,6 +11,7 @@ EXCHANGES = {
     "residents": ["key", "subscriber"],
     "home_visits": ["key", "subscriber", "subscriber"],  # nights and days: two tables
     "relocations": ["key", "subscriber", "subscriber"],  # two windows of nights
+    "churn": ["key", "subscriber", "subscriber", "subscriber"],  # the same, and the few rows of a full join once more
     "migration": ["key", "subscriber", "subscriber"],
 }
 """By what rows are exchanged, from the last exchange to the first."""

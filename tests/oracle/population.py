@@ -47,6 +47,11 @@ def contributions(days, strata, plan, policy):  # noqa: C901  a case a product
             lived = homes(days, [plan.period.privacy_month.next(-1)], plan, policy, unseen)
             for who, home, cell in moves.home_visits(visited, lived):
                 yield who, pairs(zones[home], zones[cell], sizes), 1
+        case "churn":
+            month = plan.period.privacy_month
+            before, now = (homes(days, [one], plan, policy, unseen) for one in (month.next(-1), month))
+            for who, cell, has_appeared in moves.churn(before, now):
+                yield who, (zones[cell][-1] * 2 + (0 if has_appeared else 1),), 1
         case "relocations" | "migration":
             (charged,) = plan.product.charged  # both windows, no more
             half = (charged.months_back[1] + 1) // 2

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from jobs.mobility.moves import churn
+from jobs.mobility.moves import churn_between
 from jobs.mobility.residence import residence
 from privacy.policy import Policy
 from privacy.unit import PrivacyMonth
@@ -203,4 +203,4 @@ def test_who_has_a_home_in_one_window_only_appeared_or_fell_silent(engine):
         for homes in (before, now)
     ]
 
-    assert {tuple(row) for row in churn(*tables).collect()} == naive_moves.churn(before, now)
+    assert {tuple(row) for row in churn_between(*tables).collect()} == naive_moves.churn(before, now)

@@ -136,6 +136,27 @@ def test_who_is_everywhere_is_scaled_down_to_a_bound(sail, product):
     assert max(found.values()) % 1024
 
 
+def test_whoever_has_a_home_in_two_months_is_in_no_churn_and_without_one_of_them_in_one_row(sail):
+    """So a month of it adds or takes one row: distance one, and each month is charged once."""
+    march, april = MONTHS[-2:]
+    homes = {
+        (1, march): 0, (1, april): 0, (2, march): 1, (2, april): 4,  # stayed, moved
+        (3, march): 2, (4, april): 3,  # of one month only
+    }  # fmt: skip
+    plan = plan_of("churn")
+    zone = plan.zones.base_to_level[-1]
+
+    def rows(kept):
+        days = {(who, day): [(0, kept[who, month])] for who, month in kept for day in month.days}
+        return {key: total / 1024 for key, total in totals_of(sail, days, plan).items()}
+
+    appeared, silent = (lambda cell: int(zone[cell]) * 2), (lambda cell: int(zone[cell]) * 2 + 1)
+    assert rows(homes) == {silent(2): 1, appeared(3): 1}
+    rest = {key: cell for key, cell in homes.items() if key not in {(1, march), (2, april), (4, april)}}
+    assert rows(rest) == {silent(2): 1, appeared(0): 1, silent(1): 1}
+    assert {charge.micro_rho for charge in plan.charges} == {plan.product.micro_rho}
+
+
 def test_a_product_reads_the_months_that_it_charges():
     for product in PRODUCTS:
         plan = plan_of(product)

@@ -8,7 +8,7 @@ import pytest
 
 from jobs.ingest.cells import Cell
 from jobs.mobility.dark import reach_by_night
-from jobs.mobility.network import Outage
+from jobs.mobility.network import STILL_DOWN, Outage
 from privacy.policy import Policy
 
 RESIDENCE = Policy.load().residence
@@ -50,6 +50,15 @@ def test_a_home_in_the_dark_reaches_as_far_as_the_nearest_zone_that_stands():
 
     assert (before, after) == (NEAR_KM, NEAR_KM)
     assert during == pytest.approx(NEAR_KM + km(HOME, RING[0]), rel=1e-6)
+
+
+def test_a_home_that_is_still_down_is_in_the_dark_from_then_on():
+    cells = [cell("home", HOME), cell("near", RING[0])]
+
+    ((before, *since),) = reach(cells, Outage("home", datetime(2026, 4, 1, 20), STILL_DOWN))
+
+    assert before == NEAR_KM
+    assert since == pytest.approx([NEAR_KM + km(HOME, RING[0])] * 2, rel=1e-6)
 
 
 def test_a_neighbour_in_the_dark_serves_nobody():

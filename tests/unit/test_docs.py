@@ -30,6 +30,7 @@ from jobs.config import (
     SourceConfig,
     StorageConfig,
 )
+from jobs.mobility.displacement import days_for
 from jobs.population import window_months
 from jobs.releases import Desk
 from privacy.bounding import FIXED_POINT, squared_bound
@@ -215,6 +216,7 @@ def test_the_method_states_the_definition_that_bundles_carry(tmp_path):
         ("residence", definitions.RESIDENT),
         ("home_visits", definitions.visit(6)),
         ("relocations", definitions.RELOCATION),
+        ("churn", definitions.CHURN),
         ("migration", definitions.migrant(window_months(POLICY.product("migration", PeriodKind.MONTH)))),
     ],
 )
@@ -238,6 +240,14 @@ def test_the_commuter_of_the_method_has_the_weight_that_it_states(days, weight):
     norm = 2 * days**2  # one trip each way on so many days of the week
     assert math.isqrt(squared_bound(finest.c2, periods=7) // norm) == weight < FIXED_POINT
     assert f"{weight}/1024 = {weight / FIXED_POINT:.2f}" in METHOD.read_text(encoding="utf-8")
+
+
+def test_the_method_states_the_days_before_a_release_of_an_event_that_are_read_and_charged():
+    (event,), day = POLICY.events, Period.parse("2026-03-10")
+    read = days_for(day, nights=POLICY.away.carry_forward_nights)
+    assert len(read) - 1 == event.look_back_days == 8
+    text = " ".join((ROOT / "docs" / "methods" / "displacement.md").read_text(encoding="utf-8").split())
+    assert "the month of its days, and that of the eight days before" in text
 
 
 @pytest.mark.parametrize("micro_rho", [1_000, 23_000, 250_000, 500_000])

@@ -23,7 +23,7 @@ from schemas.errors import ConfigError, PrivacyError, SealLostError
 from schemas.published import PUBLIC_TABLE
 from tests.plans import CELLS, n_keys, plan_of, possible, totals_of, weighted
 
-PRODUCTS = ("presence", "active_subscribers", "residents", "displacement")
+PRODUCTS = ("presence", "active_subscribers", "residents", "churn", "displacement")
 PLANS = {product: plan_of(product) for product in PRODUCTS}
 KEYS = {name: [key for key in range(n_keys(plan)) if possible(plan, key)] for name, plan in PLANS.items()}
 
@@ -83,6 +83,10 @@ def resident(plan, key, table):
     return {"zone": zone_at(CELLS[zone], table.resolution), **known}
 
 
+def churned(_, key, table):
+    return {"zone": zone_at(CELLS[key // 2], table.resolution), "change": ["appeared", "fell_silent"][key % 2]}
+
+
 def displaced(plan, key, table):
     home, rest = divmod(key, (len(CELLS) + 1) * 9)
     location, transition = divmod(rest, 9)
@@ -99,7 +103,13 @@ def displaced(plan, key, table):
     return {**zones, "status_before": "all", "status": "away", "transition": "all"}
 
 
-_TOLD = {"presence": presence, "active_subscribers": active, "residents": resident, "displacement": displaced}
+_TOLD = {
+    "presence": presence,
+    "active_subscribers": active,
+    "residents": resident,
+    "churn": churned,
+    "displacement": displaced,
+}
 
 
 @pytest.mark.parametrize("product", PRODUCTS)
@@ -140,6 +150,7 @@ def test_which_rows_there_are_does_not_depend_on_who_was_where(product):
         ("presence", (3 + 26) * 6),
         ("active_subscribers", 1 + 3 + 10),
         ("residents", 24 + 3 * 24 + 3 + 10 + 26),
+        ("churn", 2 + 3 * 2 + 26 * 2),
         ("displacement", 9 + 11 * 9 + 26 + 4 * 10),
     ],
 )

@@ -1,11 +1,14 @@
 """Towers down: from the operator's feed, or, without one, from released counts that promise no more than they know."""
 
+import stat
 from dataclasses import replace
 from datetime import date, timedelta
 
 import h3
 import pytest
+from typer.testing import CliRunner
 
+from jobs.cli import app
 from jobs.config import NetworkConfig
 from jobs.ingest.cells import Cell
 from jobs.mobility.network import network_status, read_outages
@@ -49,6 +52,13 @@ def test_an_outage_over_midnight_counts_on_both_days_and_overlapping_rows_once(t
     assert [found[day, ZONE][2] for day in days] == [0.125, 0.125]
 
 
+def test_an_outage_without_an_end_lasts_until_the_feed_says_otherwise(tmp_path):
+    days = [DAY - timedelta(1), DAY, DAY + timedelta(1), DAY + timedelta(30)]
+    rows = ["a,2026-07-08T12:00:00,", "a,2026-07-08T18:00:00,2026-07-09T06:00:00"]
+    found = status(tmp_path, *rows, days=days)
+    assert [found[day, ZONE] for day in days] == [(2, 0, 0.0), (2, 1, 0.25), (2, 1, 0.5), (2, 1, 0.5)]
+
+
 def test_a_cell_that_stands_there_no_more_is_not_counted(tmp_path):
     found = status(tmp_path, days=[DAY, DAY + timedelta(1)])
     assert (DAY, OTHER) in found
@@ -60,7 +70,8 @@ def test_a_cell_that_stands_there_no_more_is_not_counted(tmp_path):
     [
         (["a,2026-07-08T06:00:00,2026-07-08T18:00:00", "z,2026-07-08,2026-07-09"], "line 3: the cell 'z' is not in"),
         (["a,soon,2026-07-09"], "line 2: .*soon"),
-        (["a,2026-07-09,"], "line 2"),
+        (["a,2026-07-09"], "line 2: the row is cut short"),
+        (["a,,2026-07-09"], "line 2"),
         (["a,2026-07-08T06:00:00Z,2026-07-08T18:00:00Z"], "line 2: a time bears a zone"),
         (["a,2026-07-09,2026-07-09"], "line 2: down_to .* is not after"),
         (["z,2026-07-08,2026-07-09", "a,soon,2026-07-09"], "line 2: .*, and 1 rows more"),
@@ -119,6 +130,25 @@ def test_the_table_is_written_from_the_feed_where_there_is_one(tmp_path):
 
     with pytest.raises(InputError, match="There is no outage feed"):
         write_network_table(config, (DAY, DAY), (), tmp_path / "network.csv")
+
+
+def test_the_table_is_public_and_its_folder_is_made(tmp_path):
+    (tmp_path / "cells.csv").write_text(
+        "cell_id,latitude,longitude,valid_from,valid_to\n" + f"a,{HERE[0]},{HERE[1]},2020-01-01,\n"
+    )
+    config = installation(tmp_path, cells=tmp_path / "cells.csv")
+    fed = config.model_copy(update={"network": NetworkConfig(outages=feed(tmp_path))})
+    out = tmp_path / "for" / "everybody" / "network.csv"
+    for _ in range(2):
+        write_network_table(fed, (DAY, DAY), (6,), out)
+    assert [path.name for path in out.parent.iterdir()] == ["network.csv"]
+    assert stat.S_IMODE(out.stat().st_mode) == stat.S_IMODE((tmp_path / "cells.csv").stat().st_mode)
+
+
+@pytest.mark.parametrize("resolution", ["-1", "16"])
+def test_a_resolution_that_h3_has_not_is_refused_as_a_mistake_of_the_command(resolution):
+    asked = CliRunner().invoke(app, ["network", "2026-07-08", "--resolution", resolution], color=False)
+    assert (asked.exit_code, "Invalid value for '--resolution'" in asked.output) == (2, True)
 
 
 def test_rows_of_phones_leave_the_columns_of_the_feed_empty():

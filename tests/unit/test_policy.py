@@ -60,6 +60,7 @@ def test_every_product_of_the_design_is_released():
         "home_visits",
         "residents",
         "relocations",
+        "churn",
         "migration",
         "active_subscribers",
     }
@@ -81,6 +82,7 @@ def test_a_release_charges_every_month_that_it_depends_on():
     assert charges("od_trips", "2026-W10") == {"2026-03": 23_000}
     assert charges("home_visits", "2026-W10") == {"2026-03": 2_000, "2026-02": 4_000}
     assert charges("relocations", "2026-03") == {"2026-03": 8_000, "2026-02": 8_000}
+    assert charges("churn", "2026-03") == {"2026-03": 1_000, "2026-02": 1_000}
 
 
 def test_the_most_that_a_month_is_charged_is_that_of_the_charges():
@@ -244,3 +246,34 @@ def test_levels_without_cuts_are_refused(load):
 def test_a_missing_policy_is_refused(tmp_path):
     with pytest.raises(ConfigError, match="cannot be read"):
         Policy.load(tmp_path / "none.toml")
+
+
+HOME_VISITS_CHARGED = "charged = [{ factor = 1 }, { months_back = [1, 1], factor = 2 }]"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        (HOME_VISITS_CHARGED, "charged = [{ factor = 1 }]", "home_visits depends on the month 1 back"),
+        (HOME_VISITS_CHARGED, "charged = [{ months_back = [1, 1], factor = 2 }]", "home_visits depends on the month 0"),
+        ("months_back = [0, 23], factor = 2", "months_back = [0, 23], factor = 1", "charges it 1 times: 2 at least"),
+        ("months_back = [0, 23], factor = 2", "months_back = [1, 23], factor = 2", "migration depends on the month 0"),
+        ("months_back = [0, 23], factor = 2", "months_back = [0, 22], factor = 2", "an even number of months"),
+        ("follow_up_factor = 2", "follow_up_factor = 1", "away becomes silent"),
+        ("carry_forward_nights = 7", "carry_forward_nights = 14", "look_back_days of displacement is at least 15"),
+    ],
+)
+def test_a_policy_that_does_not_charge_what_its_products_look_at_is_refused(load, old, new, message):
+    with pytest.raises(ConfigError, match=message):
+        load(changed(old, new))
+
+
+def test_an_event_charges_every_month_that_a_long_look_back_crosses(load):
+    event = load(changed("look_back_days = 8", "look_back_days = 80")).events[0]
+    onset = date(2026, 6, 10)
+    release = event.schedule(onset)[-1]
+
+    days = [release.period.last_day - timedelta(n) for n in range(7 + 80)]
+    assert {charge.privacy_month for charge in release.charges} == {str(PrivacyMonth.of(day)) for day in days} | {
+        str(PrivacyMonth.of(onset).next(-1))
+    }

@@ -31,7 +31,7 @@ from tests.ledgers import TWO_PEOPLE
 from tests.plans import CELLS, PERIODS, n_keys, opening_of, plan_of, possible, totals_of
 from tests.unit.test_bundle_example import HEAD_AT
 
-FLAT = ("presence", "active_subscribers", "residents", "displacement")
+FLAT = ("presence", "active_subscribers", "residents", "churn", "displacement")
 PAIRS = ("home_visits", "relocations", "migration")
 
 
@@ -179,6 +179,10 @@ CONTRADICTIONS = {
     "an interval": ("residents", with_rows, changed(9, ci_low=-1e6), "does not follow from value and noise_sd"),
     "a grade": ("active_subscribers", with_rows, changed(0, value=0.0, ci_low=-309.898, ci_high=309.898, quality="A"),
                 "a grade does not follow"),
+    "a change is missing": (
+        "churn", with_rows, lambda rows: [row for row in rows if row["change"] != "appeared"], "no or a strange change",
+    ),
+    "a change that is none": ("churn", with_rows, changed(1, change="moved"), "no or a strange change"),
     "a transition": ("displacement", with_rows, changed(1, transition="returned"), "two rows share a key"),
     "a status": ("displacement", with_rows, changed(1, status="home"), "is no change from home to home"),
     "another event": ("displacement", with_rows, each(event="drought"), "of another event"),

@@ -24,6 +24,7 @@ from jobs.publish.displacement_series import excess
 from jobs.publish.situation.estimate import Estimate, Share, Trust, clear_sds, share_of, total
 from jobs.publish.situation.figures import COLUMNS, figures_of
 from jobs.publish.situation.geometry import ground_of
+from jobs.publish.situation.levels import are_homes
 from jobs.publish.situation.maps import Atlas
 from jobs.publish.situation.network import network_on
 from jobs.publish.situation.page import page_html
@@ -227,6 +228,18 @@ def test_what_became_of_the_excess_is_told_from_its_peak_on(ground):
 def test_at_the_peak_nothing_is_said_of_return(ground):
     found = figures_of(rows_of(area_rows(WEEK_BEFORE, 100.0), area_rows("2026-04-09", 900.0)), ONSET)
     assert situation_of(found, FLOOD, ground, TOLD, None, TODAY).course == ""
+
+
+def test_a_place_of_origin_at_its_peak_has_no_known_share_of_return(bundles, ground):
+    def told(*days):
+        away = dict(zip((WEEK_BEFORE, *PERIODS[1:]), days, strict=True))
+        home = bundles.rows.loc[are_homes(bundles.rows), "home"].iloc[0]
+        rows = rows_of(*([(day, home, 6.0, *row[3:]) for row in area_rows(day, n, sd=1.0)] for day, n in away.items()))
+        (row,) = situation_of(figures_of(rows, ONSET), FLOOD, ground, TOLD, None, TODAY).origins.rows
+        return row[-1]
+
+    assert told(100.0, 300.0, 400.0, 900.0) == ENGLISH.no_number
+    assert told(100.0, 300.0, 900.0, 500.0) == "50 (49 to 51) %"
 
 
 def test_a_week_is_told_as_a_mean_a_day(ground):

@@ -16,7 +16,7 @@ from jobs.publish.situation.telling import situation_of
 from jobs.publish.situation.view import Event, Provenance, Situation
 from jobs.publish.situation.words import ENGLISH, Words
 from privacy.approval import Trust
-from privacy.durable import write_flushed
+from privacy.durable import write_public
 from privacy.signing import PublicKey
 
 PAGE: Final = "situation.html"
@@ -60,9 +60,10 @@ def write_situation(
     known = keys or Keys()
     bundles = read_event(paths, key=known.publisher, trust=known.trust)
     situation = situation_of_bundles(bundles, today=today, network=network, keys_known=known.are_given)
-    out.mkdir(parents=True, exist_ok=True)
-    files = {PAGE: page_html(situation), REPORT: report_pdf(situation)}
-    page, report = (_replace(out / name, content) for name, content in files.items())
+    files = {out / PAGE: page_html(situation), out / REPORT: report_pdf(situation)}
+    for path, content in files.items():
+        write_public(path, content)
+    page, report = files
     return page, report
 
 
@@ -109,11 +110,3 @@ def _source(bundle: EventBundle, words: Words) -> str:
         title=card.title, revision=card.revision, slug=card.slug, sealed_on=card.sealed_on,
         definition_id=card.definition_id, sha256=sha256,
     )  # fmt: skip
-
-
-def _replace(path: Path, content: bytes) -> Path:
-    """Write a file whole or not at all, over one that stands there."""
-    made = path.with_name(f".{path.name}")
-    made.unlink(missing_ok=True)
-    write_flushed(made, content)
-    return made.replace(path)

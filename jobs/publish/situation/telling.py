@@ -288,7 +288,8 @@ def _origin_row(origin: Origin, atlas: Atlas) -> tuple[str, ...]:
 
 def _share_returned(origin: Origin) -> Share | None:
     course = returns(origin.moments, origin.usual) if origin.usual else None
-    return course.points[-1].returned if course else None
+    # At the peak itself the share is zero by definition, not by knowledge.
+    return course.points[-1].returned if course and course.peak is not origin.moments[-1] else None
 
 
 def _shared(share: Share | None, words: Words) -> str:
