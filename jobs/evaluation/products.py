@@ -111,10 +111,8 @@ def _linked_homes(desk: Desk, plan: ResidentsPlan, truth: Truth, engine: SparkSe
         linked = _linked(read(str(people)), read(str(key_row)), nights, plan, setting)
         linked.write.parquet(str(made))
         table = pq.read_table(made, schema=_LINKED)
-    zones = np.array(ZoneRegister.load(desk.storage.zones).zones)
-    found = table["cell_index"].to_pandas()
-    names = [str(zones[int(index)]) if index == index else None for index in found]  # noqa: PLR0124  NaN is not itself
-    return table.drop_columns(["cell_index"]).append_column("found_h3", pa.array(names, pa.string()))
+    names = pa.array(ZoneRegister.load(desk.storage.zones).zones)
+    return table.drop_columns(["cell_index"]).append_column("found_h3", names.take(table["cell_index"]))
 
 
 def _linked(
