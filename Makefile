@@ -30,8 +30,9 @@ check: $(READY)  ## lint, format, types, import contracts
 audit: $(READY)  ## statistical suites that take longer
 	$(BIN)/python -m pytest -m audit
 
-bench: $(READY)  ## speed against DuckDB in the same run; prints a table, writes out/bench/bench.json
+bench: $(READY)  ## speed: the main job against DuckDB in the same run, then each product; writes out/bench/*.json
 	$(BIN)/python -m tests.benchmarks.main_job
+	$(BIN)/python -m tests.benchmarks.products
 
 bench-release: $(READY)  ## release designs side by side on the simulator, at equal budgets; writes out/bench/release_designs.json
 	$(BIN)/python -m tests.benchmarks.release_designs

@@ -99,6 +99,7 @@ def audit_policy(*, losses=1):
             product,
             micro_rho=product.micro_rho * losses,
             levels=tuple(replace(level, micro_rho=level.micro_rho * losses) for level in product.levels),
+            tables=tuple(replace(table, micro_rho=table.micro_rho * losses) for table in product.tables),
         )
         for product in policy.products
     )
