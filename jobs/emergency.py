@@ -110,12 +110,12 @@ def _due(desk: Desk, opening: Opening) -> tuple[list[Plan], tuple[Period, ...]]:
     plans = [desk.plan(opening.product, release.period, 1) for release in opening.schedule]
     due = [plan for plan in plans if desk.ledger.sealed(plan.key) or not _missing(desk, plan)]
     if not due:
-        desk.storage.current(SUBSCRIBER_DAYS, days_read(plans[0], desk.policy.mobility))  # names the missing days
+        desk.storage.current(SUBSCRIBER_DAYS, days_read(plans[0], desk.policy))  # names the missing days
     return due, tuple(plan.period for plan in plans if plan not in due)
 
 
 def _missing(desk: Desk, plan: Plan) -> bool:
-    days = days_read(plan, desk.policy.mobility)
+    days = days_read(plan, desk.policy)
     return len(desk.storage.delivered(SUBSCRIBER_DAYS, days)) < len(days)
 
 

@@ -125,7 +125,7 @@ def displacement(
 
     Args:
         nights: `nights` of the plan's baseline month.
-        days: `subscriber_days` of the days in `days_for(plan.period, policy.away)`.
+        days: `subscriber_days` of the days in `days_read(plan, policy)`.
         cells: From `event_cells`.
         plan: What is released.
         policy: What a night, a home and an absence are.
@@ -147,15 +147,15 @@ def days_of(period: Period, mobility: MobilityPolicy) -> tuple[date, ...]:
     return tuple(first + timedelta(n) for n in range((period.last_day - first).days + 1))
 
 
-def days_read(plan: Plan, mobility: MobilityPolicy) -> tuple[date, ...]:
+def days_read(plan: Plan, policy: Policy) -> tuple[date, ...]:
     """Return the days that a release reads: its own, with those before that trips need; none where it reads nights."""
     match plan:
         case OdTripsPlan() | ContributionHistogramPlan():
-            return days_of(plan.period, mobility)
+            return days_of(plan.period, policy.mobility)
         case PresencePlan() | ActiveSubscribersPlan() | HomeVisitsPlan():
             return plan.period.days
         case DisplacementPlan():
-            return days_for(plan.period, nights=int(str(plan.definition_parameters["carry_forward_nights"])))
+            return days_for(plan.period, nights=policy.away.carry_forward_nights)
     return ()
 
 

@@ -199,11 +199,7 @@ class Desk:
         Raises:
             PrivacyError: The data bear no synthetic mark.
         """
-        with self._alone_with_synthetic_data():
-            self._aggregate(plan, self._inputs(plan), engine)
-            bounded = self._bounded(plan)
-            shutil.rmtree(self.storage.exact(plan.key.slug))
-        zones = np.array(plan.zones.levels[-1].zones)
+        bounded, zones = self.bounded_for_evaluation(plan, engine), np.array(plan.zones.levels[-1].zones)
         return pa.table(
             {
                 "origin_h3": zones[bounded.keys // len(zones)],
@@ -311,7 +307,7 @@ class Desk:
             InputError: A day that it needs was never delivered, or too many of a month; or the outage feed is broken.
             PrivacyError: It would read a month that it does not charge.
         """
-        days, months = days_read(plan, self.policy.mobility), months_read(plan)
+        days, months = days_read(plan, self.policy), months_read(plan)
         _require_charged(plan, {PrivacyMonth.of(day) for day in days} | set(months))
         found = self.storage.current(SUBSCRIBER_DAYS, days)
         return Inputs(self._zone_rows(plan), tuple(found), tuple(self._nights.of(month) for month in months))

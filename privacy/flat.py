@@ -4,7 +4,6 @@ Every key is published, so what is sealed and what is published say the same. It
 and a policy that changes later changes nothing about it.
 """
 
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,10 +13,10 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from privacy.canonical import JsonValue, canonical_json
+from privacy.canonical import JsonValue
 from privacy.hierarchy import ZoneTree
 from privacy.intervals import Z_95, graded
-from privacy.sealed import Opened
+from privacy.sealed import Opened, sealed_bytes, unsealed
 from schemas.errors import ConfigError, SealLostError
 from schemas.published import PUBLIC_TABLE
 
@@ -25,7 +24,6 @@ Integers = npt.NDArray[np.int64]
 Label = str | int
 """What a column of a row says."""
 
-_METADATA: Final = b"whimbrel"
 _FORMAT: Final = 1
 """Raised whenever the same bytes would give other rows: what was sealed is never read anew."""
 
@@ -91,12 +89,7 @@ class FlatMeasurements:
             "table": np.repeat(np.arange(len(self.tables), dtype=np.int8), [len(t.values) for t in self.tables]),
             "value": np.concatenate([table.values for table in self.tables]),
         }
-        table = pa.table(columns, schema=_SCHEMA.with_metadata({_METADATA: canonical_json(self._facts())}))
-        sink = pa.BufferOutputStream()
-        options = pa.ipc.IpcWriteOptions(compression="zstd")
-        with pa.ipc.new_stream(sink, table.schema, options=options) as writer:
-            writer.write_table(table)
-        return bytes(sink.getvalue())
+        return sealed_bytes(_SCHEMA, columns, self._facts())
 
     def _facts(self) -> dict[str, JsonValue]:
         tables: list[JsonValue] = [
@@ -119,11 +112,9 @@ class FlatMeasurements:
             SealLostError: The bytes are not such a stream.
         """
         try:
-            table = pa.ipc.open_stream(data).read_all()
-            facts = json.loads(table.schema.metadata[_METADATA])
+            (number, value), facts = unsealed(data, _SCHEMA)
             if facts["format"] != _FORMAT:
                 raise _of_another_format(facts["format"])
-            number, value = (table[name].to_numpy() for name in _SCHEMA.names)
             tables = tuple(_table(told, value[number == n]) for n, told in enumerate(facts["tables"]))
             return cls(ZoneTree.of(facts), tables, facts["fixed_point"], facts["card"])
         except (pa.ArrowInvalid, OSError, KeyError, TypeError, ValueError, ConfigError) as error:

@@ -4,7 +4,6 @@ Private outputs, unpublished values included: safe to look at, but kept inside, 
 rows that passed the cut. It explains itself: a policy that changes later changes nothing about it.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -12,12 +11,12 @@ from typing import Final
 import numpy as np
 import pyarrow as pa
 
-from privacy.canonical import JsonValue, canonical_json
+from privacy.canonical import JsonValue
 from privacy.hierarchy import PairTree, ZoneTree
+from privacy.sealed import sealed_bytes, unsealed
 from privacy.topdown import LevelMeasurements
 from schemas.errors import ConfigError, SealLostError
 
-_METADATA: Final = b"whimbrel"
 _ESTIMATOR: Final = 2
 """Raised whenever `topdown.estimate` gives other rows for the same draw: what was sealed is never read anew."""
 
@@ -54,12 +53,7 @@ class Measurements:
             "pair": np.concatenate([level.pairs for level in self.levels]),
             "value": np.concatenate([level.values for level in self.levels]),
         }
-        table = pa.table(columns, schema=_SCHEMA.with_metadata({_METADATA: canonical_json(self._facts())}))
-        sink = pa.BufferOutputStream()
-        options = pa.ipc.IpcWriteOptions(compression="zstd")
-        with pa.ipc.new_stream(sink, table.schema, options=options) as writer:
-            writer.write_table(table)
-        return bytes(sink.getvalue())
+        return sealed_bytes(_SCHEMA, columns, self._facts())
 
     def _facts(self) -> dict[str, JsonValue]:
         return {
@@ -79,8 +73,7 @@ class Measurements:
             SealLostError: The bytes are not such a stream.
         """
         try:
-            table = pa.ipc.open_stream(data).read_all()
-            facts = json.loads(table.schema.metadata[_METADATA])
+            (number, pair, value), facts = unsealed(data, _SCHEMA)
             zones = ZoneTree.of(facts)
         except (pa.ArrowInvalid, OSError, KeyError, TypeError, ValueError, ConfigError) as error:
             raise SealLostError(
@@ -94,7 +87,6 @@ class Measurements:
                 f"estimator {_ESTIMATOR}: this version would give them other rows",
                 "use the version of Whimbrel that sealed them",
             )
-        number, pair, value = (table[name].to_numpy() for name in _SCHEMA.names)
         levels = tuple(
             LevelMeasurements(pair[number == level], value[number == level], sigma)
             for level, sigma in enumerate(facts["sigmas"])

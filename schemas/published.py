@@ -37,6 +37,14 @@ def _numbers(unit: str, value: str) -> tuple[Column, ...]:
     )
 
 
+def _zone_or_country(zone: str) -> tuple[Column, ...]:
+    """The columns of a zone and its level, in a table that has rows of the whole country too."""
+    return (
+        Column("zone", StringType(), f"{zone} (H3 or p-code); empty: the country.", "", nullable=True),
+        Column("resolution", IntegerType(), f"{_LEVEL} of the zone; empty: the country.", "", nullable=True),
+    )
+
+
 _PERIOD: Final = Column("period", StringType(), "Day, ISO week or month.", "ISO 8601")
 _QUALITY: Final = Column("quality", StringType(), "A: sd below 5 % of the value; B: below 15 %; C: above.")
 _DEFINITION: Final = Column("definition_id", StringType(), "Definition of the product, in docs/methods.")
@@ -137,10 +145,7 @@ ACTIVE_SUBSCRIBERS = Contract(
     key=("period", "zone"),
     columns=(
         _PERIOD,
-        Column(
-            "zone", StringType(), "Zone of the day's last event (H3 or p-code); empty: the country.", "", nullable=True
-        ),
-        Column("resolution", IntegerType(), f"{_LEVEL} of the zone; empty: the country.", "", nullable=True),
+        *_zone_or_country("Zone of the day's last event"),
         *_numbers(_SUBSCRIBERS, "Subscribers with an event; may be below zero, by its noise."),
         _QUALITY,
         _DEFINITION,
@@ -154,8 +159,7 @@ RESIDENTS = Contract(
     key=("period", "zone", "sex", "age_band"),
     columns=(
         _PERIOD,
-        Column("zone", StringType(), "Zone of the home (H3 or p-code); empty: the country.", "", nullable=True),
-        Column("resolution", IntegerType(), f"{_LEVEL} of the zone; empty: the country.", "", nullable=True),
+        *_zone_or_country("Zone of the home"),
         Column("sex", StringType(), "Of the registrant; 'all' where not broken down, 'not available' where not held."),
         Column("age_band", StringType(),
                "Of the registrant; 'all' where not broken down, 'not available' where not held."),
@@ -172,8 +176,7 @@ CHURN = Contract(
     key=("period", "zone", "change"),
     columns=(
         _PERIOD,
-        Column("zone", StringType(), "Zone of the one home (H3 or p-code); empty: the country.", "", nullable=True),
-        Column("resolution", IntegerType(), f"{_LEVEL} of the zone; empty: the country.", "", nullable=True),
+        *_zone_or_country("Zone of the one home"),
         Column("change", StringType(),
                "appeared: a home in the month, none in the one before; fell_silent: a home in the month before only."),
         *_numbers(_SUBSCRIBERS, "Subscribers with a home in one of the two months; may be below zero, by its noise."),

@@ -1,6 +1,7 @@
 """An operator's installation in a temporary folder, and what its tables hold, read without an engine."""
 
 import json
+import sys
 from contextlib import nullcontext
 from datetime import date
 from pathlib import Path
@@ -8,7 +9,9 @@ from tempfile import TemporaryDirectory
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 
+from jobs import cli
 from jobs.config import (
     CellsConfig,
     ColumnMapping,
@@ -70,6 +73,15 @@ def installation(root, *, cells, policy=None):
         approval=with_keys(root),
         policy=policy,
     )
+
+
+def run_whimbrel(line, monkeypatch, capsys):
+    """Run a command in this process: its exit code, what it printed, and what it told on standard error."""
+    monkeypatch.setattr(sys, "argv", ["whimbrel", *line.split()])
+    with pytest.raises(SystemExit) as ended:
+        cli.run()
+    told = capsys.readouterr()
+    return ended.value.code or 0, told.out, told.err
 
 
 def deliver(session, config, paths, *, layout="whimbrel", first=FIRST, last=LAST, **options):

@@ -122,7 +122,7 @@ def totals_of(session, days, plan, *, strata=None, policy=POLICY):
     with TemporaryDirectory() as folder:
         file = Path(folder) / "zones.parquet"
         pq.write_table(zone_rows(register, plan.zones), file)
-        read = read_days(session, Path(folder) / "days.parquet", days, days_read(plan, policy.mobility), strata)
+        read = read_days(session, Path(folder) / "days.parquet", days, days_read(plan, policy), strata)
         spent = session.createDataFrame([], NIGHTS.schema)
         for month in months_read(plan):
             of_month = read_days(session, Path(folder) / f"{month}.parquet", days, month.days, strata)

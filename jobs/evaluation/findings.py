@@ -32,6 +32,11 @@ class Finding:
     data: str
     value: float
 
+    @property
+    def name(self) -> tuple[str, str, str]:
+        """What tells it from every other of an evaluation."""
+        return self.measure, self.of, self.data
+
 
 def released_at(micro_rho: int) -> str:
     """Name the data of a release at a price."""
@@ -51,7 +56,7 @@ def findings_view(findings: Sequence[Finding], title: str) -> Table:
     table.add_column("of")
     for name in data:
         table.add_column(name, justify="right")
-    found = {(one.measure, one.of, one.data): one.value for one in findings}
+    found = {one.name: one.value for one in findings}
     for measure, of in dict.fromkeys((one.measure, one.of) for one in findings):
         table.add_row(measure, of, *(_text(found.get((measure, of, name))) for name in data))
     return table

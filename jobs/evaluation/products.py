@@ -15,6 +15,7 @@ from pyspark.sql import functions as F
 from jobs.evaluation.findings import EXACT, Finding, released_at
 from jobs.evaluation.noise import at_price, noise_findings
 from jobs.evaluation.planted import AwayIn, Pairs, Truth, away_findings, found_findings, home_findings, move_findings
+from jobs.events import opening_in
 from jobs.ingest.cells import ZoneRegister
 from jobs.ingest.pseudonyms import load_key, normalised_number, pseudonymised, tagged, write_key_row
 from jobs.population import Setting, months_read
@@ -30,7 +31,7 @@ from privacy.plan import Plan
 from schemas.displacement import AWAY, STATUSES
 from schemas.errors import ConfigError
 
-_LINKED: Final = pa.schema([("h3", pa.string()), ("cell_index", pa.int64()), ("nights", pa.int64())])
+_LINKED: Final = pa.schema([("msisdn", pa.string()), ("cell_index", pa.int64()), ("nights", pa.int64())])
 
 
 def evaluate_product(
@@ -72,10 +73,12 @@ def _against_the_truth(
 ) -> Iterator[Finding]:
     match plan:
         case ResidentsPlan():
+            month, nights = plan.period.privacy_month, plan.period.n_days
+            found = _found_homes(desk, plan, truth.homes(month).select(["msisdn"]), engine)
+            yield from found_findings(found, nights)
             for where, told in (("nearest tower", truth), ("place", replace(truth, by_tower=False))):
-                linked = _linked_homes(desk, plan, told, engine)
-                yield from found_findings(linked, plan.period.n_days) if told is truth else ()
-                yield from home_findings(linked, plan.period.n_days, plan.zones.resolutions, where)
+                linked = found.join(told.homes(month), "msisdn", join_type="inner")
+                yield from home_findings(linked, nights, plan.zones.resolutions, where)
         case MovesPlan():
             for level, resolution in enumerate(plan.zones.resolutions):
                 planted = _planted_moves(plan, truth, resolution)
@@ -101,14 +104,14 @@ def _found_moves(plan: MovesPlan, bounded: Bounded, level: int) -> Pairs:
     return found
 
 
-def _linked_homes(desk: Desk, plan: ResidentsPlan, truth: Truth, engine: SparkSession) -> pa.Table:
-    """One row per person of the truth: `h3` there, `found_h3` by us, and the `nights` on which it was seen."""
+def _found_homes(desk: Desk, plan: ResidentsPlan, people: pa.Table, engine: SparkSession) -> pa.Table:
+    """One row per person: `msisdn`, the home `found_h3` or null, and the `nights` on which it was seen."""
     with desk.nights_for_evaluation(plan, engine) as (nights, setting, scratch):
-        key_row, people, made = (scratch / name for name in ("key.parquet", "people.parquet", "linked"))
+        key_row, asked, made = (scratch / name for name in ("key.parquet", "people.parquet", "linked"))
         write_key_row(load_key(desk.config.pseudonyms), key_row)
-        pq.write_table(truth.homes(plan.period.privacy_month), people)
+        pq.write_table(people, asked)
         read = engine.read.parquet
-        linked = _linked(read(str(people)), read(str(key_row)), nights, plan, setting)
+        linked = _linked(read(str(asked)), read(str(key_row)), nights, plan, setting)
         linked.write.parquet(str(made))
         table = pq.read_table(made, schema=_LINKED)
     names = pa.array(ZoneRegister.load(desk.storage.zones).zones)
@@ -118,7 +121,7 @@ def _linked_homes(desk: Desk, plan: ResidentsPlan, truth: Truth, engine: SparkSe
 def _linked(
     people: DataFrame, key_row: DataFrame, nights: DataFrame, plan: ResidentsPlan, setting: Setting
 ) -> DataFrame:
-    named = people.select(normalised_number(F.col("msisdn")).alias("number"), "h3")
+    named = people.select(normalised_number(F.col("msisdn")).alias("number"), "msisdn")
     who = pseudonymised(tagged(named, key_row), key_row)
     homes = setting.homes(nights, months_read(plan)).select("subscriber", "cell_index")
     seen = nights.groupBy("subscriber").agg(F.sum("nights").alias("nights"))
@@ -145,35 +148,27 @@ def evaluate_event(
         progress: Told what begins.
 
     Raises:
-        ConfigError: No such event is opened, or no day of it is delivered.
-        PrivacyError: The data bear no synthetic mark.
+        ConfigError: No day of it is delivered.
+        PrivacyError: No such event is opened, or the data bear no synthetic mark.
     """
     desk.refuse_real_data()
-    opening = _opening(desk, event)
+    opening = opening_in(desk.ledger, event)
     plans = _delivered(desk, opening)
     with session() as engine:
         exact = [(plan, desk.bounded_for_evaluation(plan, engine)) for plan in _told(plans, progress)]
-    found = [_followed(*exact[-1], truth)]
+    followed, planted = _followed(*exact[-1], truth), truth.away()
+    found = {followed.name: followed}
     for micro_rho in budgets or [plans[0].product.micro_rho]:
-        periods = [_away(at_price(plan, micro_rho), bounded, truth.away()) for plan, bounded in exact]
-        for one in away_findings(periods, opening.onset, released_at(micro_rho)):
-            if one not in found:  # what is exact is the same at every price
-                found.append(one)
-    return found
+        periods = [_away(at_price(plan, micro_rho), bounded, planted) for plan, bounded in exact]
+        # What is exact is the same at every price, and stays where it stood.
+        found |= {one.name: one for one in away_findings(periods, opening.onset, released_at(micro_rho))}
+    return list(found.values())
 
 
 def _told(plans: Sequence[DisplacementPlan], progress: Progress) -> Iterator[DisplacementPlan]:
     for plan in plans:
         progress(f"aggregating {plan.key.period}")
         yield plan
-
-
-def _opening(desk: Desk, event: str) -> Opening:
-    for opening in desk.ledger.openings():
-        if opening.event == event:
-            return opening
-    raise ConfigError(f"Event {event} is not opened.", "an event that two people signed for",
-                      f"run `whimbrel emergency open {event}`")  # fmt: skip
 
 
 def _delivered(desk: Desk, opening: Opening) -> list[DisplacementPlan]:

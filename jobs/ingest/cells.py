@@ -1,8 +1,7 @@
 """The cell table and the register of the country's H3 cells."""
 
-import csv
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from itertools import groupby, pairwise
@@ -11,6 +10,7 @@ from pathlib import Path
 
 import h3
 
+from jobs.operator_csv import Row, numbered_rows
 from schemas.cells import CELLS
 from schemas.errors import InputError
 
@@ -46,26 +46,13 @@ def read_cells(path: Path) -> tuple[Cell, ...]:
     Raises:
         InputError: It is missing, lacks a column, has an unreadable row, or two places for a cell on one day.
     """
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file)
-            if missing := set(CELLS.names) - set(reader.fieldnames or ()):
-                raise InputError(
-                    f"{path.name} lacks {', '.join(sorted(missing))}.", f"the columns {', '.join(CELLS.names)}",
-                    "add them to the header",
-                )  # fmt: skip
-            cells = tuple(_cell(path, line, row) for line, row in enumerate(reader, start=2))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError(
-            f"The cell table {path} cannot be read: {error}.",
-            "a UTF-8 CSV file",
-            "correct [cells] path in whimbrel.toml",
-        ) from error
+    rows = numbered_rows(path, CELLS, called="cell table", setting="[cells] path")
+    cells = tuple(_cell(path, line, row) for line, row in rows)
     _refuse_overlaps(path, cells)
     return cells
 
 
-def _cell(path: Path, line: int, row: Mapping[str, str | None]) -> Cell:
+def _cell(path: Path, line: int, row: Row) -> Cell:
     try:
         valid_to = (row["valid_to"] or "").strip()
         return Cell(
@@ -83,7 +70,7 @@ def _cell(path: Path, line: int, row: Mapping[str, str | None]) -> Cell:
         ) from error
 
 
-def _given(row: Mapping[str, str | None], name: str) -> str:
+def _given(row: Row, name: str) -> str:
     value = (row[name] or "").strip()
     if not value:
         raise ValueError(f"{name} is empty")

@@ -14,8 +14,6 @@ from jobs.ingest.cells import Cell
 from jobs.mobility.network import Outage
 from privacy.policy import ResidencePolicy
 
-_EARTH_RADIUS_KM = 6_371.0088  # mean radius, IUGG
-
 Floats = npt.NDArray[np.float64]
 
 
@@ -76,8 +74,6 @@ def _down(outages: Iterable[Outage], night: date, residence: ResidencePolicy) ->
 
 
 def _nearest_km(zone: str, others: Iterable[str]) -> float:
-    """Great-circle distance from a zone's centre to the nearest of others (haversine)."""
-    here, there = np.radians(h3.cell_to_latlng(zone)), np.radians([h3.cell_to_latlng(other) for other in others])
-    half = np.sin((there - here) / 2) ** 2
-    h = half[:, 0] + np.cos(here[0]) * np.cos(there[:, 0]) * half[:, 1]
-    return float(2 * _EARTH_RADIUS_KM * np.arcsin(np.sqrt(h.min())))
+    """Great-circle distance from a zone's centre to the nearest of others."""
+    here = h3.cell_to_latlng(zone)
+    return min(float(h3.great_circle_distance(here, h3.cell_to_latlng(other), unit="km")) for other in others)

@@ -3,7 +3,6 @@
 Nothing here reads a record: where few phones are seen, the feed tells whether the network was there to see them.
 """
 
-import csv
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from typing import Final
 import h3
 
 from jobs.ingest.cells import Cell
+from jobs.operator_csv import Row, numbered_rows
 from schemas.errors import InputError
 from schemas.network import FEED, OUTAGES
 
@@ -52,23 +52,11 @@ def read_outages(path: Path, cells: Sequence[Cell]) -> tuple[Outage, ...]:
     Raises:
         InputError: It is missing or lacks a column, or rows cannot be used: the first is named, with its line.
     """
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file)
-            if missing := set(OUTAGES.names) - set(reader.fieldnames or ()):
-                raise InputError(
-                    f"{path.name} lacks {', '.join(sorted(missing))}.", f"the columns {', '.join(OUTAGES.names)}",
-                    "add them to the header",
-                )  # fmt: skip
-            rows = list(enumerate(reader, start=2))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError(
-            f"The outage feed {path} cannot be read: {error}.", "a UTF-8 CSV file", "correct [network] outages"
-        ) from None
+    rows = numbered_rows(path, OUTAGES, called="outage feed", setting="[network] outages")
     return _usable(path, rows, {cell.cell_id for cell in cells})
 
 
-def _usable(path: Path, rows: Iterable[tuple[int, Mapping[str, str | None]]], known: set[str]) -> tuple[Outage, ...]:
+def _usable(path: Path, rows: Iterable[tuple[int, Row]], known: set[str]) -> tuple[Outage, ...]:
     found, faults = [], []
     for line, row in rows:
         try:
@@ -85,7 +73,7 @@ def _usable(path: Path, rows: Iterable[tuple[int, Mapping[str, str | None]]], kn
     return tuple(sorted(found))
 
 
-def _outage(row: Mapping[str, str | None], known: set[str]) -> Outage:
+def _outage(row: Row, known: set[str]) -> Outage:
     if any(row[name] is None for name in OUTAGES.names):
         raise ValueError("the row is cut short")
     cell_id, down_from, down_to = ((row[name] or "").strip() for name in OUTAGES.names)

@@ -3,20 +3,18 @@
 import json
 import re
 import shutil
-import sys
 from contextlib import nullcontext
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from jobs import cli
 from jobs.publish.verify import verify_bundle
 from jobs.releases import Desk
 from privacy.approval import Trust
 from privacy.signing import ReleaseApproval, sign
 from privacy.unit import Period
 from tests.approvals import key_of, with_keys
-from tests.installations import FIRST, KEY, deliver, files_of, installation
+from tests.installations import FIRST, KEY, deliver, files_of, installation, run_whimbrel
 
 DAYS = ("2026-03-02", "2026-03-03")
 CONFIG = """\
@@ -73,11 +71,8 @@ def whimbrel(root, monkeypatch, capsys):  # noqa: ARG001  it works in that folde
     """`whimbrel("publish od_trips 2026-03-02")`: the exit code, and all that was said."""
 
     def run(line):
-        monkeypatch.setattr(sys, "argv", ["whimbrel", *line.split()])
-        with pytest.raises(SystemExit) as ended:
-            cli.run()
-        told = capsys.readouterr()
-        return ended.value.code or 0, told.err + told.out
+        code, out, err = run_whimbrel(line, monkeypatch, capsys)
+        return code, err + out
 
     return run
 

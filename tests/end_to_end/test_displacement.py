@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import sys
 from contextlib import nullcontext
 from dataclasses import replace
 from datetime import date, datetime, time, timedelta
@@ -13,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from jobs import cli, emergency
+from jobs import emergency
 from jobs.config import Config
 from jobs.ingest.cells import ZoneRegister
 from jobs.publish.verify import verify_bundle
@@ -25,7 +24,7 @@ from privacy.unit import Period
 from privacy.vault import Vault
 from schemas.errors import InputError, PrivacyError, SpecificationChangedError
 from tests.approvals import publish
-from tests.installations import deliver, installation
+from tests.installations import deliver, installation, run_whimbrel
 from tests.properties.walks import AWAY as FAR
 from tests.properties.walks import PLACES, A, B, C
 
@@ -127,11 +126,8 @@ def desk_of(root):
 
 
 def whimbrel(line, monkeypatch, capsys):
-    monkeypatch.setattr(sys, "argv", ["whimbrel", *line.split()])
-    with pytest.raises(SystemExit) as ended:
-        cli.run()
-    told = capsys.readouterr()
-    return ended.value.code or 0, told.out, " ".join(told.err.split())
+    code, out, err = run_whimbrel(line, monkeypatch, capsys)
+    return code, out, " ".join(err.split())
 
 
 def opened(monkeypatch, capsys):

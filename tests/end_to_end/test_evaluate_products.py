@@ -15,7 +15,7 @@ from jobs.evaluation.products import evaluate_event, evaluate_product
 from jobs.events import EventRegistry
 from jobs.releases import Desk
 from privacy.unit import Period
-from schemas.errors import ConfigError, InputError, PrivacyError
+from schemas.errors import InputError, PrivacyError
 from tests.installations import deliver, installation
 from tests.ledgers import TWO_PEOPLE
 
@@ -113,7 +113,7 @@ def event_opening(desk, event):
 
 
 def test_an_event_that_nobody_opened_is_refused(desk, session, truth):
-    with pytest.raises(ConfigError, match="is not opened"):
+    with pytest.raises(PrivacyError, match="is not open"):
         evaluate_event(desk, "another", [], session, truth=truth)
 
 
