@@ -5,27 +5,40 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 OUT ?= out/demo
+AIRFLOW := build/airflow
 
-.PHONY: demo test test-end-to-end test-parts check bench bench-release bench-peers audit lock docs clean
+.PHONY: demo demo-airflow test test-end-to-end test-parts test-dags check check-infra e2e bench bench-release bench-peers audit lock docs clean
 .DEFAULT_GOAL := demo
 
 demo: $(READY)  ## synthesise a country, ingest it, release a week, publish a bundle
 	$(BIN)/whimbrel demo --out $(OUT)
 
-test: $(READY)  ## the specification: every suite that fits 15 minutes on 2 cores, which its two halves share
-	@$(MAKE) --no-print-directory --jobs=2 test-end-to-end test-parts
+demo-airflow: $(READY) $(AIRFLOW)/.ready  ## the same through the DAGs of a real Airflow, until Ctrl-C
+	WHIMBREL_AIRFLOW=$(AIRFLOW) $(BIN)/whimbrel demo --airflow --out out/demo-airflow
+
+test: $(READY) $(AIRFLOW)/.ready  ## the specification: every suite that fits 15 minutes on 2 cores, which its parts share
+	@$(MAKE) --no-print-directory --jobs=2 test-end-to-end test-parts test-dags
 
 test-end-to-end: $(READY)
-	@$(BIN)/python -m pytest -m "not audit" tests/end_to_end
+	@$(BIN)/python -m pytest -m "not audit and not e2e" tests/end_to_end
 
 test-parts: $(READY)
-	@$(BIN)/python -m pytest -m "not audit" --ignore=tests/end_to_end
+	@$(BIN)/python -m pytest -m "not audit and not e2e" --ignore=tests/end_to_end --ignore=tests/dags
+
+test-dags: $(AIRFLOW)/.ready  ## the DAGs, in Airflow's own environment
+	@$(AIRFLOW)/bin/python -m pytest -c tests/dags/pytest.ini --confcutdir=tests/dags tests/dags
 
 check: $(READY)  ## lint, format, types, import contracts
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+check-infra: build/infra/.ready  ## what is under infra/: Dockerfiles, Compose, Kubernetes; wants kubectl, no cluster
+	@build/infra/bin/python infra/check.py
+
+e2e: $(READY) $(AIRFLOW)/.ready  ## a Spark cluster of processes, a worker lost at work, by hand and through Airflow; wants PostgreSQL
+	WHIMBREL_AIRFLOW=$(AIRFLOW) $(BIN)/python -m pytest -m e2e tests/e2e
 
 audit: $(READY)  ## statistical suites that take longer
 	$(BIN)/python -m pytest -m audit
@@ -49,6 +62,7 @@ build/peers/%/.ready: tests/benchmarks/peers/requirements-%.txt
 
 docs: $(READY)  ## regenerate what is generated
 	$(BIN)/python -m schemas.dictionary docs/data-dictionary.md
+	$(BIN)/python -m jobs.layout_schema docs/source-mapping.schema.json
 
 $(READY): requirements.lock requirements-build.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else f"Python {sys.version.split()[0]} found. Expected: 3.11 or newer. Remedy: make PYTHON=python3.12 ...")'
@@ -59,10 +73,24 @@ $(READY): requirements.lock requirements-build.lock pyproject.toml
 	@$(PIP) install --no-deps --no-build-isolation -e .
 	@touch $@
 
+$(AIRFLOW)/.ready: requirements-airflow.lock
+	@echo "Installing Airflow into $(AIRFLOW) (about a minute and a half, once)"
+	@$(PYTHON) -m venv --clear $(AIRFLOW)
+	@$(AIRFLOW)/bin/python -m pip --disable-pip-version-check --quiet install --no-deps --require-hashes -r $<
+	@touch $@
+
+build/infra/.ready: infra/requirements.lock
+	@$(PYTHON) -m venv --clear $(@D)
+	@$(@D)/bin/python -m pip --disable-pip-version-check --quiet install --no-deps --require-hashes -r $<
+	@touch $@
+
 lock:  ## resolve the dependencies anew: hashes, no addresses
 	$(PYTHON) -m venv build/lock && build/lock/bin/python -m pip --quiet install uv
 	echo 'setuptools>=80' | build/lock/bin/uv pip compile - $(LOCK_OPTIONS) -o requirements-build.lock
 	build/lock/bin/uv pip compile pyproject.toml --extra dev $(LOCK_OPTIONS) -o requirements.lock
+	build/lock/bin/uv pip compile infra/airflow/requirements.in --override infra/airflow/left_out.txt $(LOCK_OPTIONS) -o requirements-airflow.lock
+	(cat infra/airflow/requirements.in; echo apache-airflow-providers-cncf-kubernetes) | build/lock/bin/uv pip compile - --override infra/airflow/left_out.txt $(LOCK_OPTIONS) -o infra/kubernetes/requirements.lock
+	build/lock/bin/uv pip compile infra/requirements.in $(LOCK_OPTIONS) -o infra/requirements.lock
 	printf 'tmlt.analytics==0.21.0\nsetuptools\n' | build/lock/bin/uv pip compile - $(LOCK_OPTIONS) -o tests/benchmarks/peers/requirements-tumult.txt
 	printf 'pipeline-dp==0.3.1\npyarrow\n' | build/lock/bin/uv pip compile - $(LOCK_OPTIONS) -o tests/benchmarks/peers/requirements-pipelinedp.txt
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from jobs.console import ERR, OUT
-from jobs.options import DEFAULT_CONFIG, ConfigOption, PeriodArgument, ProductArgument, RevisionOption
+from jobs.console import ERR, OUT, steps
+from jobs.options import DEFAULT_CONFIG, ConfigOption, EngineOption, PeriodArgument, ProductArgument, RevisionOption
 from schemas.errors import ApprovalError, ConfigError, PrivacyError
 
 if TYPE_CHECKING:
@@ -129,6 +129,29 @@ def approve_release(
     _sign(desk, asking.statement, [signer], yes)
 
 
+@approve_app.command("check", epilog="Example:  whimbrel approve check od_trips 2026-W10")
+def approve_check(
+    product: ProductArgument,
+    period: PeriodArgument,
+    revision: RevisionOption = 1,
+    config: ConfigOption = DEFAULT_CONFIG,
+) -> None:
+    """Tell whether a sealed release has the signature that it needs; exit code 3: not yet. Nothing is recorded."""
+    from jobs.approvals import approval_config, is_approved
+    from privacy.ledger import ReleaseKey
+    from privacy.unit import Period
+
+    desk = _desk(config)
+    key = desk.sealed(ReleaseKey(product, str(Period.parse(period)), revision)).key
+    if is_approved(key, approval_config(desk.config), desk.storage.approvals, desk.ledger, _now()):
+        OUT.print(f"{key} may be published.", highlight=False)
+        return
+    again = "" if revision == 1 else f" --revision {revision}"
+    OUT.print(f"{key} waits for a DPO's signature:", highlight=False)
+    OUT.print(f"whimbrel approve release {product} {period}{again} --key YOUR-KEY.pem", highlight=False, soft_wrap=True)
+    raise typer.Exit(3)
+
+
 @approve_app.command("show", epilog="Example:  whimbrel approve show")
 def approve_show(config: ConfigOption = DEFAULT_CONFIG) -> None:
     """Show everything that was signed, and what it is worth now."""
@@ -165,6 +188,7 @@ def emergency_open(
     listed = registry(desk.config).event(event)
     listed.require_told_alike(_day(onset) if onset else None, hazard)
     opening = opening_of(desk.policy, event, product, listed.onset, listed.area.sha256)
+    desk.require_one_key_for(opening)
     statement = opening_statement(opening, listed.hazard)
     signers = [_signer(file, passphrase_variable) for file in key]
     affected = listed.homes(desk.zones)
@@ -178,6 +202,53 @@ def emergency_open(
         OUT.print(str(error), markup=False, highlight=False, soft_wrap=True)
     else:
         OUT.print(f"Event {event} is open: its whole schedule is reserved.", highlight=False)
+
+
+@emergency_app.command("check", epilog="Example:  whimbrel emergency check cyclone-ana --onset 2026-03-10 ...")
+def emergency_check(
+    event: Annotated[str, typer.Argument(help="An event of the list.")],
+    onset: Annotated[str, typer.Option(help="Local day of its beginning.")],
+    area: Annotated[str, typer.Option(help="Digest of the area, or its first 16 digits.")],
+    signature: Annotated[list[str], typer.Option(help="What a signature was printed as; give two.")],
+    config: ConfigOption = DEFAULT_CONFIG,
+) -> None:
+    """Refuse unless the event is open, and was opened like this; for whoever starts its releases from elsewhere."""
+    from jobs.emergency_steps import Told, require_opened
+
+    require_opened(_desk(config), event, Told(_day(onset), area, tuple(signature)))
+    OUT.print(f"Event {event} is open, as told.", highlight=False)
+
+
+@emergency_app.command("baseline", epilog="Example:  whimbrel emergency baseline cyclone-ana")
+def emergency_baseline(
+    event: Annotated[str, typer.Argument(help="An open event.")],
+    config: ConfigOption = DEFAULT_CONFIG,
+    engine: EngineOption = None,
+) -> None:
+    """Find where people lived before an open event; its releases do so themselves where it is not done."""
+    from functools import partial
+
+    from jobs.config import Config
+    from jobs.emergency_steps import build_baseline
+    from jobs.releases import Desk
+    from jobs.session import open_session
+
+    loaded = Config.load(config)
+    configured = loaded if engine is None else loaded.with_engine(engine)
+    with steps() as progress:
+        build_baseline(Desk.of(configured), event, partial(open_session, configured.engine), progress)
+
+
+@emergency_app.command("publish", epilog="Example:  whimbrel emergency publish cyclone-ana")
+def emergency_publish(
+    event: Annotated[str, typer.Argument(help="An open event.")], config: ConfigOption = DEFAULT_CONFIG
+) -> None:
+    """Publish every sealed release of an event that was approved; one that was not is named at the end."""
+    from jobs.emergency_steps import publish_event
+
+    with steps() as progress:
+        bundles = publish_event(_desk(config), event, progress)
+    OUT.print(*(bundle.folder for bundle in bundles), sep="\n", soft_wrap=True)
 
 
 def _sign(desk: "Desk", statement: "Statement", signers: "Sequence[PrivateKey]", yes: bool) -> None:

@@ -143,6 +143,21 @@ def clear(key: ReleaseKey, config: ApprovalConfig, folder: Path, ledger: Ledger,
     return Clearance(asking.artefact_sha256, known, gate, trust.in_role(Role.PUBLISHER))
 
 
+def is_approved(key: ReleaseKey, config: ApprovalConfig, folder: Path, ledger: Ledger, at: datetime) -> bool:
+    """Tell whether a sealed release could leave now: by what the ledger holds, or by a signature of the folder.
+
+    Nothing is recorded, so that looking uses up no approval.
+
+    Raises:
+        SignatureError: A statement was altered.
+    """
+    trust, entries = Trust.load(config.trust), ledger.entries()
+    if on_record(key, entries, trust) is not None:
+        return True
+    asking = applicant(key, entries)
+    return any(refusal(asking, signed, trust, at) is None for signed in kept(folder))
+
+
 def on_record(key: ReleaseKey, entries: Iterable[Entry], trust: Trust) -> RecordedApproval | None:
     """The first approval of a release in the ledger that was valid when it was recorded, if there is one."""
     valid = (entry for entry, asking in applicants(entries) if entry.key == key and _counts(entry, asking, trust))

@@ -21,10 +21,11 @@ import numpy as np
 import numpy.typing as npt
 
 from jobs.areas import BrokenAreaError, Polygon, polygons_in
-from jobs.config import BoundariesConfig
+from jobs.config import BoundariesConfig, CellsConfig
 from jobs.ingest.cells import Cell, read_cells
 from jobs.storage import write_json
 from privacy.canonical import sha256_hex
+from privacy.durable import alone_in
 from privacy.zoning import AdminUnit, AdminUnits
 from schemas.errors import ConfigError, InputError
 
@@ -141,7 +142,7 @@ def read_boundaries(config: BoundariesConfig) -> Boundaries:
     return Boundaries(config.levels, tuple(_listed(layer, level, above) for layer, (level, above) in layers))
 
 
-def admin_units(config: BoundariesConfig, cells: Path, register: Path, base_cells: Sequence[str]) -> AdminUnits:
+def admin_units(config: BoundariesConfig, cells: CellsConfig, register: Path, base_cells: Sequence[str]) -> AdminUnits:
     """Return the units of a domain of base cells.
 
     A base cell belongs to the unit that holds most of its towers, ties going to the smaller p-code. That is decided
@@ -201,15 +202,16 @@ def _centre(cell: str) -> Site:
 
 
 def _decided(
-    boundaries: Boundaries, config: BoundariesConfig, cells: Path, register: Path, base_cells: Sequence[str]
+    boundaries: Boundaries, config: BoundariesConfig, cells: CellsConfig, register: Path, base_cells: Sequence[str]
 ) -> dict[str, str]:
     """What the register says of base cells under this layer, after it was told of those that are new to it."""
-    layers: dict[str, dict[str, str]] = json.loads(register.read_text(encoding="utf-8")) if register.exists() else {}
-    known = layers.get(boundaries.layer_sha256, {})
-    if new := set(base_cells) - known.keys():
-        known |= units_of_base_cells(boundaries, read_cells(cells), new, snap_km=config.snap_km)
-        write_json(register, {**layers, boundaries.layer_sha256: known})
-    return known
+    with alone_in(register.parent):  # two plans at once would each forget what the other decided
+        layers: dict[str, dict[str, str]] = json.loads(register.read_bytes()) if register.exists() else {}
+        known = layers.get(boundaries.layer_sha256, {})
+        if new := set(base_cells) - known.keys():
+            known |= units_of_base_cells(boundaries, read_cells(cells), new, snap_km=config.snap_km)
+            write_json(register, {**layers, boundaries.layer_sha256: known})
+        return known
 
 
 def _published(level: int, unit: Unit) -> AdminUnit:

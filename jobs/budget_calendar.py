@@ -9,13 +9,15 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from jobs.key_epochs import EPOCH_MONTHS, PseudonymConfig, lost_releases
 from privacy.budget import MonthPlan, Onsets, PoolPlan, ProductCharge, tightest
+from privacy.policy import Policy
 from privacy.unit import PrivacyMonth
 
 _BAR: Final = 10
 """Width of the bar that shows how full a month gets, in characters."""
 
-_HEADING: Final = 6
+_HEADING: Final = 5
 """Longest line of a heading, in characters."""
 
 _TIGHT: Final = 0.99
@@ -133,3 +135,28 @@ def _meaning(epsilons: Epsilons) -> str:
 
 def _milli(micro_rho: int) -> str:
     return f"{micro_rho / 1000:g}"
+
+
+def epochs_json(keys: PseudonymConfig, policy: Policy, calendar: Sequence[MonthPlan]) -> dict[str, object]:
+    """The key epochs that begin in a calendar, and the releases that their borders forbid."""
+    months = [month.month for month in calendar]
+    begun = [str(epoch.first) for epoch in keys.in_order if epoch.first in months]
+    lost = [{"product": product, "period": period} for product, period in lost_releases(keys, policy, months)]
+    return {"key_epochs": {"begin": begun, "not_released": lost, "outlived": _outlived(keys)}}
+
+
+def epochs_view(keys: PseudonymConfig, policy: Policy, calendar: Sequence[MonthPlan]) -> Text:
+    """The same for people."""
+    lost: dict[str, list[str]] = {}
+    for product, period in lost_releases(keys, policy, [month.month for month in calendar]):
+        lost.setdefault(product, []).append(period)
+    lines = [f"  {product}: {', '.join(periods)}" for product, periods in lost.items()]
+    if lines:
+        lines.insert(0, "Not released, because they would follow subscribers over the beginning of a key epoch:")
+    lines += [f"The key of {name} holds for more than {EPOCH_MONTHS} months." for name in _outlived(keys)]
+    return Text("\n".join(lines) or "No border of key epochs lies in these months.")
+
+
+def _outlived(keys: PseudonymConfig) -> list[str]:
+    """First months of epochs that last longer than one should."""
+    return [str(epoch.first) for epoch in keys.in_order if (epoch.months or 0) > EPOCH_MONTHS]

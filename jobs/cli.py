@@ -6,17 +6,29 @@ import sys
 import traceback
 from collections.abc import Mapping
 from dataclasses import asdict
-from datetime import date
+from datetime import date, datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
+from zoneinfo import ZoneInfo
 
 import typer
 
+from jobs import journal
 from jobs.approval_verbs import approve_app, emergency_app, keys_app
-from jobs.config import Config
+from jobs.config import Config, SourceConfig
 from jobs.console import ERR, OUT, ledger_view, release_view, steps
-from jobs.options import DEFAULT_CONFIG, ConfigOption, PeriodArgument, ProductArgument, RevisionOption
+from jobs.options import (
+    DEFAULT_CONFIG,
+    ConfigOption,
+    EngineName,
+    EngineOption,
+    PeriodArgument,
+    ProductArgument,
+    RevisionOption,
+    StepOption,
+)
+from jobs.submission import Cluster
 from privacy.ledger import PoolMonth, RecordedCharge
 from schemas.errors import ConfigError, WhimbrelError
 
@@ -35,27 +47,44 @@ app.add_typer(keys_app, name="keys")
 app.add_typer(approve_app, name="approve")
 app.add_typer(emergency_app, name="emergency")
 
-EngineName = Literal["sail", "spark"]
-EngineOption = Annotated[EngineName | None, typer.Option("--engine", help="Overrides the configured engine.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
+
+
+@app.callback()
+def begin(context: typer.Context) -> None:
+    """Note which verb runs."""
+    journal.present().verb = context.invoked_subcommand or ""
 
 
 def run() -> None:
     """Run the command line: exit code 2 for a user's mistake or a refusal, 1 for a defect of ours."""
+    with journal.recorded():
+        _run()
+
+
+def _run() -> None:
     try:
         app(standalone_mode=True)
     except WhimbrelError as error:
-        ERR.print(f"[bold red]{type(error).__name__}[/bold red] ", end="")
-        ERR.print(str(error), markup=False, highlight=False, soft_wrap=True)
+        _tell(type(error).__name__, str(error))
         sys.exit(2)
     except Exception as error:
         if os.environ.get("WHIMBREL_TRACEBACK"):
             raise
         # An engine's message may quote values of a row: the place of the defect is enough to report it.
-        ERR.print(f"[bold red]A defect of Whimbrel's[/bold red]: {type(error).__name__} at {_place_of(error)}.")
-        ERR.print("Please report it with this line. Nothing half-written was made visible.")
-        ERR.print("WHIMBREL_TRACEBACK=1 shows it whole; that may quote records, so keep it inside.")
+        _tell("A defect of Whimbrel's:", f"{type(error).__name__} at {_place_of(error)}.")
+        if not journal.is_on():
+            ERR.print("Please report it with this line. Nothing half-written was made visible.")
+            ERR.print("WHIMBREL_TRACEBACK=1 shows it whole; that may quote records, so keep it inside.")
         sys.exit(1)
+
+
+def _tell(what: str, message: str) -> None:
+    if journal.is_on():
+        journal.tell("error", what.rstrip(":"), message=message)
+        return
+    ERR.print(f"[bold red]{what}[/bold red] ", end="")
+    ERR.print(message, markup=False, highlight=False, soft_wrap=True)
 
 
 def _place_of(error: Exception) -> str:
@@ -65,6 +94,7 @@ def _place_of(error: Exception) -> str:
 
 def _configured(path: Path, engine: EngineName | None = None) -> Config:
     config = Config.load(path)
+    journal.present().config = config
     return config if engine is None else config.with_engine(engine)
 
 
@@ -73,15 +103,31 @@ def demo(
     out: Annotated[Path, typer.Option(help="Folder for the country, the installation and the bundle.")] = Path(
         "out/demo"
     ),
-    subscribers: Annotated[int, typer.Option(min=1_000, help="Size of the synthetic country.")] = 200_000,
+    subscribers: Annotated[
+        int | None,
+        typer.Option(min=1_000, help="Size of the synthetic country; default: 200,000, or 20,000 by Airflow."),
+    ] = None,
     seed: Annotated[int, typer.Option(help="Which country.")] = 7,
+    airflow: Annotated[
+        bool, typer.Option("--airflow", help="Through the DAGs of a real Airflow on this machine.")
+    ] = False,
+    leave: Annotated[
+        bool, typer.Option("--exit", envvar="CI", help="With --airflow: end at once instead of showing its pages.")
+    ] = False,
     engine: EngineOption = None,
 ) -> None:
     """Synthesise a country, ingest a week of it, release its trips, publish a bundle, compare it with the truth."""
+    if airflow:
+        from jobs.demo_airflow import run_demo_airflow
+
+        run_demo_airflow(out, subscribers=subscribers or 20_000, seed=seed, leave=leave)
+        return
     from jobs.demo import run_demo
 
     with steps() as progress:
-        result = run_demo(out, subscribers=subscribers, seed=seed, engine=engine or "sail", progress=progress)
+        result = run_demo(
+            out, subscribers=subscribers or 200_000, seed=seed, engine=engine or "sail", progress=progress
+        )
     OUT.print(result)
 
 
@@ -96,6 +142,7 @@ def synth(
     scenario: Annotated[
         str | None, typer.Option(help="Plant a flood and its displaced, migrants, outages: flood, or a TOML file.")
     ] = None,
+    roamers: Annotated[bool, typer.Option("--roamers", help="Add visitors from abroad and residents abroad.")] = False,
 ) -> None:
     """Write a synthetic country: deliveries as an operator makes them, and the truth beside them."""
     from jobs.synth import read_scenario, synthesise
@@ -112,40 +159,176 @@ def synth(
             layouts=tuple(layout or ["whimbrel"]),
             progress=lambda what, done, total: progress.note(f"{what} {done} of {total}"),
             scenario=planted,
+            roamers=roamers,
         )
     OUT.print(f"{report.rows:,} events in {len(report.files)} files under {report.folder}")
 
 
 @app.command(epilog="Example:  whimbrel ingest deliveries/2026-03-02 --days 2026-03-02 --source world_bank")
 def ingest(
-    paths: Annotated[list[Path], typer.Argument(help="Event files of one delivery, or folders of them.")],
     days: Annotated[str, typer.Option(help="Days it is for: 2026-03-02, 2026-W10, 2026-03-02/2026-03-15.")],
+    paths: Annotated[
+        list[Path] | None, typer.Argument(help="Event files of one delivery, or folders of them; none of a table.")
+    ] = None,
     source: Annotated[str | None, typer.Option(help="Layout, as named in the configuration.")] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what would be read; read no row, write nothing.")
+    ] = False,
+    replaces: Annotated[
+        str | None, typer.Option(help="Delivery whose rows these corrected files stand in for; its record's name.")
+    ] = None,
+    quality: Annotated[
+        bool, typer.Option("--quality/--no-quality", help="Write the quality report of its days afterwards.")
+    ] = True,
     config: ConfigOption = DEFAULT_CONFIG,
     engine: EngineOption = None,
 ) -> None:
     """Read a delivery into subscriber days; rows that cannot be used go to quarantine with a reason."""
     from jobs.ingest.delivery import ingest as ingest_delivery
+    from jobs.ingest.plan import plan_ingest
+    from jobs.ingest.plan import view as plan_view
+    from jobs.quality.run import write_quality
     from jobs.session import open_session
     from jobs.storage import Storage
 
     configured = _configured(config, engine)
     first, last = _span(days)
     mapping = configured.source(source)
-    with steps() as progress:
+    named = _paths_of(mapping, paths)
+    if dry_run:
+        OUT.print(plan_view(plan_ingest(configured, named, source=mapping, first=first, last=last)))
+        return
+    with steps(days=days) as progress:
         progress(f"starting {configured.engine.name}")
         with open_session(configured.engine) as session:
             delivered = ingest_delivery(
                 session,
                 configured,
                 Storage.of(configured.storage),
-                paths,
+                named,
                 source=mapping,
                 first=first,
                 last=last,
+                replaces=replaces,
                 progress=progress,
             )
+        if quality:
+            write_quality(configured, Storage.of(configured.storage), delivered, progress=progress)
     OUT.print(f"Delivered: {delivered[0]} to {delivered[-1]}. What was read and set aside stands in confidential/.")
+
+
+def _paths_of(source: SourceConfig, paths: list[Path] | None) -> list[Path]:
+    """Refuse files where the source is a table, and none where it is not."""
+    if bool(paths) == (source.table is not None):
+        raise ConfigError(
+            "The source is a table, and files are named." if paths else "No file is named.",
+            "event files or folders of them, or a source that is a table",
+            "leave the files out, or name them",
+        )
+    return paths or []
+
+
+@app.command("inspect", epilog="Example:  whimbrel inspect deliveries/2026-03-02 --name voice --out voice.toml")
+def inspect_files(
+    paths: Annotated[list[Path] | None, typer.Argument(help="Event files, or folders of them.")] = None,
+    name: Annotated[str, typer.Option(help="Name of the drafted [sources.NAME].")] = "new",
+    out: Annotated[Path | None, typer.Option(help="File for the draft; default: standard output.")] = None,
+    schema: Annotated[bool, typer.Option("--schema", help="Print the JSON schema of a mapping instead.")] = False,
+) -> None:
+    """Look at the beginning of files: what layout they seem to have, why, and a draft of a mapping for them."""
+    from jobs.inspection.verb import draft, inspect, view
+
+    if schema:
+        OUT.print_json(json.dumps(SourceConfig.model_json_schema()))
+        return
+    found = inspect(paths or [])
+    ERR.print(view(found))
+    if out is None:
+        typer.echo(draft(found, name))
+    else:
+        out.write_text(draft(found, name), encoding="utf-8")
+        OUT.print(f"{out}: put it into whimbrel.toml, then: whimbrel ingest --dry-run", soft_wrap=True, highlight=False)
+
+
+@app.command(epilog="Example:  whimbrel quality 2026-03-02")
+def quality(
+    days: Annotated[str, typer.Argument(help="Delivered days: 2026-03-02, 2026-W10, 2026-03, 2026-03-02/2026-03-15.")],
+    config: ConfigOption = DEFAULT_CONFIG,
+) -> None:
+    """Check days against their thresholds and earlier days; write a confidential page a day and a year's calendar.
+
+    What was found stands in the report only: neither what is printed nor the exit code depends on it, and no release
+    waits for it.
+    """
+    from jobs.quality.run import write_quality
+    from jobs.storage import Storage
+
+    configured = _configured(config)
+    with steps(days=days) as progress:
+        pages = write_quality(configured, Storage.of(configured.storage), _days(days), progress=progress)
+    OUT.print("Written:", *pages, sep="\n", soft_wrap=True)
+
+
+@app.command(epilog="Example:  whimbrel doctor --engine sail --engine spark --json")
+def doctor(
+    engines: Annotated[
+        list[str] | None, typer.Option("--engine", help="Engine to start; repeat it. Default: the configured one.")
+    ] = None,
+    config: ConfigOption = DEFAULT_CONFIG,
+    as_json: JsonOption = False,
+) -> None:
+    """Check engine, Java, storage, zones, keys, clock, ledger, pools and policy; exit code 2 when anything fails."""
+    from jobs.doctor import as_json as to_json
+    from jobs.doctor import examine, is_fit, view
+
+    with steps() as progress:
+        progress("examining the installation")
+        found = examine(config, engines or ())
+    if as_json:
+        OUT.print_json(json.dumps(to_json(found)))
+    else:
+        OUT.print(view(found))
+    if not is_fit(found):
+        raise typer.Exit(2)
+
+
+@app.command(epilog="Example:  whimbrel package whimbrel.zip")
+def package(out: Annotated[Path, typer.Argument(help="Zip to write.")] = Path("whimbrel.zip")) -> None:
+    """Write Whimbrel's code as a zip for spark-submit's --py-files; its dependencies stay the driver's."""
+    from jobs.submission import write_code
+
+    write_code(out)
+    OUT.print(out, soft_wrap=True, highlight=False)
+
+
+@app.command(
+    "submit-line",
+    epilog="Example:  whimbrel submit-line --on yarn --code whimbrel.zip release od_trips 2026-W10",
+    context_settings={"allow_interspersed_args": False},
+)
+def submit_line(
+    verb: Annotated[list[str], typer.Argument(help="A verb that needs an engine, with its arguments.")],
+    on: Annotated[Cluster, typer.Option(help="Where the executors run.")] = Cluster.STANDALONE,
+    master: Annotated[str | None, typer.Option(help="spark://HOST:PORT, or k8s://https://HOST:PORT.")] = None,
+    code: Annotated[Path | None, typer.Option(help="The zip of `whimbrel package`; default: installed.")] = None,
+    source: Annotated[Path, typer.Option(help="The folder in which infra/ stands.")] = Path(),
+) -> None:
+    """Print the spark-submit line that runs a verb with its driver here and its executors on a cluster."""
+    from jobs.submission import submit_line as line_of
+
+    _require_engine_verb(verb)
+    typer.echo(line_of(verb, on, master=master, code=code, source=source))  # not through rich, which would wrap it
+
+
+def _require_engine_verb(verb: list[str]) -> None:
+    """Refuse a verb that no cluster runs, and arguments that the verb would refuse there."""
+    group = typer.main.get_group(app)
+    verbs = {name: one for name, one in group.commands.items() if "engine" in {given.name for given in one.params}}
+    if verb[0] not in verbs:
+        raise ConfigError(
+            f"{verb[0]!r} is no verb that runs on a cluster.", f"one of {', '.join(sorted(verbs))}", "run it here"
+        )
+    verbs[verb[0]].make_context(verb[0], verb[1:])
 
 
 @app.command(epilog="Example:  whimbrel exclude")
@@ -163,6 +346,28 @@ def exclude(config: ConfigOption = DEFAULT_CONFIG, engine: EngineOption = None) 
     OUT.print("No stored day holds a listed subscriber any more. Sealed releases stay as they are.")
 
 
+@app.command(epilog="Example:  whimbrel retention --dry-run")
+def retention(
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would expire, and delete nothing.")] = False,
+    config: ConfigOption = DEFAULT_CONFIG,
+) -> None:
+    """Delete confidential rows whose time is over by [retention], and record it; what left and what it cost stays."""
+    from jobs.console import retention_view
+    from jobs.releases import Desk
+    from jobs.retention import expire, require_nothing_held, what_is_due
+
+    desk = Desk.of(_configured(config))
+    now = datetime.now(ZoneInfo(desk.config.country.timezone))
+    if dry_run:
+        OUT.print(retention_view(what_is_due(desk, now.date()).expired, "Would expire"))
+        return
+    with steps() as progress:
+        progress("deleting what has expired")
+        due = expire(desk, now)
+    OUT.print(retention_view(due.expired, "Expired"))
+    require_nothing_held(due)
+
+
 @app.command(epilog="Example:  whimbrel nights 2026-03")
 def nights(
     month: Annotated[str, typer.Argument(help="Privacy month: 2026-03.")],
@@ -175,7 +380,7 @@ def nights(
     from privacy.unit import PrivacyMonth
 
     configured = _configured(config, engine)
-    with steps() as progress:
+    with steps(period=month) as progress:
         built = Desk.of(configured).build_nights(
             PrivacyMonth.parse(month), partial(open_session, configured.engine), progress
         )
@@ -189,41 +394,74 @@ def release(
     period: PeriodArgument,
     revision: RevisionOption = 1,
     rows: Annotated[int, typer.Option(min=1, help="Largest flows to show.")] = 15,
+    step: StepOption = None,
+    daily: Annotated[bool, typer.Option("--daily", help="Release each day of the period.")] = False,
     config: ConfigOption = DEFAULT_CONFIG,
     engine: EngineOption = None,
 ) -> None:
-    """Release a period once: charge, draw, seal. Again: the same release, nothing charged, nothing drawn."""
+    """Release a period once: charge, draw, seal. Again: the same release, nothing charged, nothing drawn.
+
+    With --step one of its three steps is done, for an orchestrator that gives each an identity of its own.
+    """
     from jobs.releases import Desk
-    from jobs.session import open_session
-    from privacy.unit import Period
+    from jobs.session import open_session, opened_once
+    from privacy.unit import Period, PeriodKind
 
     configured = _configured(config, engine)
-    desk = Desk.of(configured)
-    plan = desk.plan(product, Period.parse(period), revision)
-    with steps() as progress:
-        made = desk.release(plan, partial(open_session, configured.engine), progress)
-    OUT.print(release_view(made, rows))
-    if not desk.was_sealed_under(plan, made):
+    desk, asked = Desk.of(configured), Period.parse(period)
+    periods = [Period.of(PeriodKind.DAY, day) for day in asked.days] if daily else [asked]
+    plans = [desk.plan(product, one, revision) for one in periods]
+    with (
+        steps(product=product, period=period, revision=revision) as progress,
+        opened_once(partial(open_session, configured.engine)) as session,
+    ):
+        if step is not None:
+            for plan in plans:
+                desk.do(step, plan, session, progress)
+            return
+        made = [desk.release(plan, session, progress) for plan in plans]
+    for one in made:
+        OUT.print(release_view(one, rows))
+    if not all(desk.was_sealed_under(plan, one) for plan, one in zip(plans, made, strict=True)):
         ERR.print(f"Sealed under other terms than today's. Remedy: --revision {revision + 1}, which is charged again.")
     if overdue := desk.places.overdue(date.today()):
         ERR.print(f"Sensitive places due for review: {', '.join(overdue)}. Their rules hold until the list is changed.")
 
 
+@app.command(epilog="Example:  whimbrel gate 2026-W10")
+def gate(period: PeriodArgument, config: ConfigOption = DEFAULT_CONFIG) -> None:
+    """Say whether the days of a period look complete, by their released counts alone; exit code 2 where one does not.
+
+    Before it: whimbrel release active_subscribers PERIOD --daily
+    """
+    from jobs.completeness import judge_period, require_complete, view
+    from jobs.releases import Desk
+    from privacy.unit import Period
+
+    verdicts = judge_period(Desk.of(_configured(config)), Period.parse(period))
+    OUT.print(view(verdicts))
+    require_complete(verdicts)
+
+
 @app.command(epilog="Example:  whimbrel displacement flood-lower-shire")
 def displacement(
     event: Annotated[str, typer.Argument(help="An open event, by its id in the list of events.")],
+    step: StepOption = None,
     as_json: JsonOption = False,
     config: ConfigOption = DEFAULT_CONFIG,
     engine: EngineOption = None,
 ) -> None:
     """Release what of an open event's schedule has its days delivered; show who is away. Again: nothing charged."""
     from jobs import emergency
+    from jobs.emergency_steps import do_step
     from jobs.releases import Desk
-    from jobs.session import open_session
+    from jobs.session import open_session, opened_once
 
     configured = _configured(config, engine)
-    with steps() as progress:
-        session = partial(open_session, configured.engine)
+    with steps(event=event) as progress, opened_once(partial(open_session, configured.engine)) as session:
+        if step is not None:
+            do_step(Desk.of(configured), event, step, session, progress)
+            return
         figures = emergency.release_event(Desk.of(configured), event, session, progress)
     if as_json:
         OUT.print_json(json.dumps(emergency.as_json(figures)))
@@ -274,7 +512,7 @@ def evaluate(
 
     configured = _configured(config, engine)
     asked = Asked(product, period, truth, _whole_numbers(budgets))
-    with steps() as progress:
+    with steps(product=product, period=period) as progress:
         rows, view = evaluated(Desk.of(configured), asked, partial(open_session, configured.engine), progress)
     files = write(rows, out)
     if as_json:
@@ -297,7 +535,7 @@ def publish(
     from privacy.unit import Period
 
     desk = Desk.of(_configured(config))
-    with steps() as progress:
+    with steps(product=product, period=period, revision=revision) as progress:
         progress("writing the bundle")
         bundle = desk.publish(ReleaseKey(product, str(Period.parse(period)), revision))
     OUT.print(f"{bundle.folder}\n{bundle.archive}", soft_wrap=True)
@@ -393,22 +631,30 @@ def budget_plan(
     first: Annotated[str | None, typer.Option(help="First privacy month; default: the present one.")] = None,
     months: Annotated[int, typer.Option(min=1, max=120, help="Months ahead.")] = 24,
     events: Annotated[list[str] | None, typer.Option("--event", help="Day of an event to simulate; repeat it.")] = None,
+    config: Annotated[
+        Path | None, typer.Option("--config", "-c", help="An installation: its policy, and what its key epochs cost.")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Simulate a policy month by month, look-backs included, and refuse one that would overrun a pool."""
-    from jobs.budget_calendar import calendar_json, calendar_view
+    from jobs.budget_calendar import calendar_json, calendar_view, epochs_json, epochs_view
     from privacy.budget import months_to_show, refuse_overrun, simulate
     from privacy.policy import Policy
     from privacy.unit import PrivacyMonth
 
-    chosen = Policy.load(policy)
+    installed = Config.load(config) if config else None
+    chosen = Policy.load(policy or (installed.policy if installed else None))
     onsets = None if events is None else [_day(event) for event in events]
     asked = PrivacyMonth.parse(first) if first else PrivacyMonth.of(date.today())
     calendar = simulate(chosen, *months_to_show(chosen, asked, months, onsets or ()), onsets)
     if as_json:
-        OUT.print_json(json.dumps(calendar_json(calendar, _epsilons(chosen.caps), onsets)))
+        told = calendar_json(calendar, _epsilons(chosen.caps), onsets)
+        keys = epochs_json(installed.pseudonyms, chosen, calendar) if installed else {}
+        OUT.print_json(json.dumps({**told, **keys}))
     else:
         OUT.print(calendar_view(calendar, _epsilons(chosen.caps), onsets))
+        if installed:
+            OUT.print(epochs_view(installed.pseudonyms, chosen, calendar))
     refuse_overrun(calendar)
 
 
@@ -442,6 +688,12 @@ def _day(text: str) -> date:
         return date.fromisoformat(text)
     except ValueError as error:
         raise ConfigError(f"{text!r} is not a day.", "YYYY-MM-DD", "write it as 2026-03-02") from error
+
+
+def _days(text: str) -> tuple[date, ...]:
+    """The days of a period, or of an interval of two days."""
+    first, last = _span(text)
+    return tuple(first + timedelta(n) for n in range((last - first).days + 1))
 
 
 def _span(text: str) -> tuple[date, date]:

@@ -7,10 +7,18 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from jobs.key_epochs import PseudonymConfig
+from jobs.layouts import ColumnMapping as ColumnMapping  # noqa: PLC0414  part of this configuration
+from jobs.layouts import SourceConfig as SourceConfig  # noqa: PLC0414  part of this configuration
+from jobs.quality.thresholds import QualityConfig
 from privacy.zoning import MOST_ADMIN_LEVELS
+from schemas.countries import countries
 from schemas.errors import ConfigError
 
-_TIME_TOKENS = ("yyyy", "MM", "dd", "HH", "mm", "ss")
+_NOT_FOR_DEPLOYMENTS = frozenset(
+    {"spark.sql.session.timeZone", "spark.speculation", "spark.sql.shuffle.partitions", "spark.master"}
+)
+"""Spark settings that decide results or retries, or that have a key of their own."""
 
 
 class _Section(BaseModel):
@@ -26,10 +34,12 @@ class CountryConfig(_Section):
         name: Name shown in bundles.
         timezone: IANA zone that decides local days.
         base_resolution: H3 resolution at which cells are mapped and trips are seen.
+        code: ISO 3166-1 alpha-2 code: a SIM of this country is domestic.
     """
 
     name: str
     timezone: str
+    code: str | None = None
     base_resolution: Annotated[int, Field(ge=4, le=9)] = 6
 
     @field_validator("timezone")
@@ -37,9 +47,16 @@ class CountryConfig(_Section):
     def _is_an_iana_zone(cls, name: str) -> str:
         try:
             ZoneInfo(name)
-        except (ZoneInfoNotFoundError, ValueError) as error:
+        except (ZoneInfoNotFoundError, ValueError, OSError) as error:
             raise ValueError(f"{name!r} is not an IANA time zone such as 'Africa/Maputo'") from error
         return name
+
+    @field_validator("code")
+    @classmethod
+    def _is_a_country(cls, code: str | None) -> str | None:
+        if code is not None and code not in countries():
+            raise ValueError(f"{code!r} is not an ISO 3166-1 alpha-2 code such as 'MZ'")
+        return code
 
 
 class StorageConfig(_Section):
@@ -69,84 +86,69 @@ class EngineConfig(_Section):
         master: Spark master; only `spark` reads it.
         memory: Driver memory of Spark on one machine.
         shuffle_partitions: Partitions of an exchange; about one per 4 million events.
+        settings: Spark settings of the deployment's own, which win over ours. Those on which results rest are refused.
     """
 
     name: Literal["sail", "spark"] = "sail"
     master: str = "local[*]"
     memory: str = "3g"
     shuffle_partitions: Annotated[int, Field(ge=1)] = 32
+    settings: dict[str, str] = Field(default_factory=dict)
+
+    @field_validator("settings")
+    @classmethod
+    def _leaves_what_results_rest_on(cls, settings: dict[str, str]) -> dict[str, str]:
+        if ours := sorted(_NOT_FOR_DEPLOYMENTS & settings.keys()):
+            raise ValueError(f"{', '.join(ours)} cannot be set: results, or a retried task's files, rest on it")
+        return settings
 
 
-class PseudonymConfig(_Section):
-    """Where the secret key of this epoch is: in a file, or in an environment variable (hexadecimal, 32 bytes)."""
-
-    key_file: Path | None = None
-    key_variable: str | None = None
-
-    @model_validator(mode="after")
-    def _has_one_place(self) -> Self:
-        if (self.key_file is None) == (self.key_variable is None):
-            raise ValueError("give exactly one of key_file and key_variable")
-        return self
-
-
-class ColumnMapping(_Section):
-    """Where each field stands: a name, or a position from 0 in a file without header."""
-
-    subscriber: str | int
-    time: str | int
-    cell: str | int
-    sex: str | int | None = None
-    age_band: str | int | None = None
-
-    @property
-    def given(self) -> dict[str, str | int]:
-        """Our name of each field that the source holds, with where it stands."""
-        return {name: place for name, place in self if place is not None}
-
-
-class SourceConfig(_Section):
-    """One layout of event files.
+class CellColumns(_Section):
+    """What the columns of a cell table are called that has other names than ours.
 
     Args:
-        format: `parquet` or `csv` (plain or gzip).
-        columns: Where the fields stand.
-        separator: Of CSV.
-        header: Whether a CSV file opens with its column names.
-        fields: Fields in a row of a CSV file without header; a row with another number is malformed.
-        time_format: `iso`, or a mask of yyyy MM dd HH mm ss of fixed width, such as `dd/MM/yyyy HH:mm:ss`.
-        time_zone: `utc` or `local`: what the written times mean.
+        cell_id: The cell's name, as in the events.
+        latitude: In degrees, WGS 84.
+        longitude: In degrees, WGS 84.
+        valid_from: First day at this place, empty: always; left out: every cell always stood where it stands.
+        valid_to: Its end, as `valid_to_is` says; empty or left out: it still stands there.
+        renamed_from: The name that it had before, under which events may still come.
     """
 
-    format: Literal["parquet", "csv"]
-    columns: ColumnMapping
-    separator: Annotated[str, Field(min_length=1, max_length=1)] = ","
-    header: bool = True
-    fields: int | None = None
-    time_format: str = "iso"
-    time_zone: Literal["utc", "local"] = "utc"
-
-    @field_validator("time_format")
-    @classmethod
-    def _is_readable(cls, mask: str) -> str:
-        if mask != "iso" and (missing := [token for token in _TIME_TOKENS if mask.count(token) != 1]):
-            raise ValueError(f"the mask {mask!r} lacks {', '.join(missing)} (or repeats it)")
-        return mask
-
-    @model_validator(mode="after")
-    def _places_fit_the_format(self) -> Self:
-        by_position = self.format == "csv" and not self.header
-        wanted = int if by_position else str
-        if wrong := [name for name, place in self.columns.given.items() if not isinstance(place, wanted)]:
-            kind = "positions (0, 1, 2)" if by_position else "column names"
-            raise ValueError(f"columns.{', columns.'.join(wrong)}: this layout needs {kind}")
-        return self
+    cell_id: str
+    latitude: str
+    longitude: str
+    valid_from: str | None = None
+    valid_to: str | None = None
+    renamed_from: str | None = None
 
 
 class CellsConfig(_Section):
-    """The cell table: CSV with `cell_id, latitude, longitude, valid_from, valid_to`."""
+    """The cell table: CSV or Parquet with `cell_id, latitude, longitude, valid_from, valid_to`.
+
+    Args:
+        path: The file, or a folder of Parquet files; or, for events with coordinates, the GeoJSON of a public area,
+            whose base cells are then the zones (ADR 17).
+        area_resolution: H3 resolution of an area's base cells; that of the country.
+        columns: Where the columns have other names; then it is the whole mapping.
+        valid_to_is: What stands in `valid_to`: the `first_day_gone`, or the `last_day` (FlowKit, multimno).
+        unplaced: `refuse` a table with cells without coordinates, or at 0, 0; or `leave_out` those cells.
+        bbox: West, south, east, north, in degrees: no cell stands outside.
+    """
 
     path: Path
+    columns: CellColumns | None = None
+    valid_to_is: Literal["first_day_gone", "last_day"] = "first_day_gone"
+    unplaced: Literal["refuse", "leave_out"] = "refuse"
+    bbox: tuple[float, float, float, float] | None = None
+    area_resolution: Annotated[int, Field(ge=4, le=9)] = 6
+
+    @field_validator("bbox")
+    @classmethod
+    def _is_a_box(cls, box: tuple[float, float, float, float] | None) -> tuple[float, float, float, float] | None:
+        if box is not None and not (-180 <= box[0] < box[2] <= 180 and -90 <= box[1] < box[3] <= 90):
+            raise ValueError(f"{list(box)} is no box: give west, south, east, north in degrees")
+        return box
 
 
 class BoundariesConfig(_Section):
@@ -188,6 +190,34 @@ class IngestConfig(_Section):
     exclusions: Path | None = None
 
 
+class RetentionConfig(_Section):
+    """How long confidential tables are kept; what is not named is kept for good.
+
+    Args:
+        quarantine_days: Days after a delivery's last day for which its quarantine is kept.
+        parts_days: Days after a local day for which what its readers do not see is kept. Until then late rows and
+            corrected files are accepted.
+        subscriber_days: Days after a local day for which its subscriber days are kept.
+        nights_months: Privacy months before the present one whose nights are kept.
+        quality_days: Days after a local day for which its quality records are kept.
+        leftovers_days: Days after which what was counted for a release is taken for a leftover.
+    """
+
+    quarantine_days: Annotated[int, Field(ge=1)] | None = None
+    parts_days: Annotated[int, Field(ge=1)] | None = None
+    subscriber_days: Annotated[int, Field(ge=1)] | None = None
+    nights_months: Annotated[int, Field(ge=1)] | None = None
+    quality_days: Annotated[int, Field(ge=1)] | None = None
+    leftovers_days: Annotated[int, Field(ge=1)] = 2
+
+    @model_validator(mode="after")
+    def _quarantine_goes_first(self) -> Self:
+        given = [days for days in (self.quarantine_days, self.parts_days, self.subscriber_days) if days is not None]
+        if given != sorted(given):
+            raise ValueError("quarantine_days, parts_days, subscriber_days: a later one is shorter than an earlier one")
+        return self
+
+
 class ApprovalConfig(_Section):
     """Whose signatures let a release leave, and the key with which the release gate signs bundles.
 
@@ -222,12 +252,27 @@ class Config(_Section):
     cells: CellsConfig
     sources: Annotated[dict[str, SourceConfig], Field(min_length=1)]
     ingest: IngestConfig = IngestConfig()
+    retention: RetentionConfig | None = None
     approval: ApprovalConfig | None = None
     policy: Path | None = None
     places: Path | None = None
     events: Path | None = None
     network: NetworkConfig | None = None
+    quality: QualityConfig = QualityConfig()
     boundaries: BoundariesConfig | None = None
+
+    @model_validator(mode="after")
+    def _knows_its_country_where_others_are_told_from_it(self) -> Self:
+        mapped = {field for source in self.sources.values() for field in source.columns.given}
+        if self.country.code is None and mapped & {"sim_country", "visited_country"}:
+            raise ValueError("sources map sim_country or visited_country: [country] code has to tell what is domestic")
+        return self
+
+    @model_validator(mode="after")
+    def _has_one_base_resolution(self) -> Self:
+        if self.cells.path.suffix == ".geojson" and self.cells.area_resolution != self.country.base_resolution:
+            raise ValueError("[cells] area_resolution is not [country] base_resolution")
+        return self
 
     @classmethod
     def load(cls, path: Path) -> "Config":
@@ -252,7 +297,6 @@ class Config(_Section):
 
     def anchored(self, folder: Path) -> "Config":
         """Return the configuration with its relative paths made absolute under a folder."""
-        key_file = self.pseudonyms.key_file and folder / self.pseudonyms.key_file
         storage = self.storage.model_copy(
             update={
                 "confidential": folder / self.storage.confidential,
@@ -262,8 +306,8 @@ class Config(_Section):
         return self.model_copy(
             update={
                 "storage": storage,
-                "pseudonyms": self.pseudonyms.model_copy(update={"key_file": key_file}),
-                "cells": CellsConfig(path=folder / self.cells.path),
+                "pseudonyms": self.pseudonyms.anchored(folder),
+                "cells": self.cells.model_copy(update={"path": folder / self.cells.path}),
                 "ingest": self.ingest.model_copy(
                     update={"exclusions": self.ingest.exclusions and folder / self.ingest.exclusions}
                 ),
@@ -299,6 +343,15 @@ class Config(_Section):
             found = f"There is no source {name!r}." if name else "Several sources are configured and none was named."
             raise ConfigError(found, f"one of {', '.join(sorted(self.sources))}", "name one with --source")
         return self.sources[name]
+
+    def name_of(self, source: SourceConfig) -> str | None:
+        """Return the name under which a mapping stands here; nothing where it does not."""
+        return next((name for name, mapping in self.sources.items() if mapping == source), None)
+
+    @property
+    def required_sources(self) -> tuple[str, ...]:
+        """Names of the mappings without which no day counts as delivered."""
+        return tuple(sorted(name for name, mapping in self.sources.items() if mapping.required))
 
 
 def _first_mistake(error: ValidationError) -> str:

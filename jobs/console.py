@@ -1,20 +1,26 @@
 """What the command line shows: progress while it works, tables when it is done."""
 
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import groupby, islice
 from operator import itemgetter
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow.compute as pc
 from rich import box
 from rich.console import Console, Group
 from rich.progress import Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from rich.text import Text
 
+from jobs import journal
 from privacy.clipping import Clipping
 from privacy.ledger import PoolMonth, RecordedCharge
 from privacy.release import Release
+
+if TYPE_CHECKING:
+    from jobs.storage import Expired
 
 OUT: Final = Console()
 ERR: Final = Console(stderr=True)
@@ -54,9 +60,40 @@ class Steps:
             self._progress.update(self._current, completed=1, description=self._step)
 
 
+class LoggedSteps(Steps):
+    """The steps of a long run as lines of a log, one at the end of each."""
+
+    def __init__(self) -> None:
+        self._step, self._began_s = "", 0.0
+
+    def __call__(self, step: str) -> None:
+        """Finish the current step and begin another."""
+        self.finish()
+        self._step, self._began_s = step, time.monotonic()
+
+    def note(self, how_far: str) -> None:
+        """Nothing: a log tells of steps."""
+
+    def finish(self) -> None:
+        """Finish the current step."""
+        if self._step:
+            journal.tell("info", "step", step=self._step, duration_s=round(time.monotonic() - self._began_s, 3))
+        self._step = ""
+
+
 @contextmanager
-def steps() -> Iterator[Steps]:
-    """Show steps on standard error, so that standard output holds results only."""
+def steps(**about: object) -> Iterator[Steps]:
+    """Show steps on standard error, so that standard output holds results only; as a log where one is asked for.
+
+    Args:
+        about: What the run is about, such as its product and period: for the log.
+    """
+    journal.present().about |= {name: str(value) for name, value in about.items()}
+    if journal.is_on():
+        logged = LoggedSteps()
+        yield logged
+        logged.finish()
+        return
     columns = (SpinnerColumn(finished_text="[green]✓"), TextColumn("{task.description}"), TimeElapsedColumn())
     with Progress(*columns, console=ERR) as progress:
         shown = Steps(progress)
@@ -79,9 +116,9 @@ def rows_view(release: Release, rows: int) -> Table:
     caption = f"{release.card['unit_of_value']}; 95 % intervals, noise only; every zone has a row in the bundle"
     table = Table(title=str(release.card["title"]), caption=caption, box=box.SIMPLE, pad_edge=False)
     for heading in labels:
-        table.add_column(heading.replace("_", " "), no_wrap=True)
+        table.add_column(heading.replace("_", "\n"), no_wrap=True)  # in short lines: numbers need their room
     for heading in ("value", "from", "to"):
-        table.add_column(heading, justify="right")
+        table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("")
     resolutions = [name for name in labels if name.endswith("resolution")]
     for _, largest in groupby(_by_resolution(release, resolutions), key=itemgetter(*resolutions)):
@@ -188,3 +225,13 @@ def ledger_view(pools: Sequence[PoolMonth], charges: Sequence[RecordedCharge]) -
         name = str(entry.key) if entry.event is None else f"{entry.key.product} after {entry.event}, all releases"
         booked.add_row(name, charge.pool, charge.privacy_month, f"{charge.micro_rho:,}")
     return Group(spent, booked)
+
+
+def retention_view(expired: "Sequence[Expired]", title: str) -> Table:
+    """Up to which day each table expires, by which line of the configuration; no counts."""
+    table = Table(title=title)
+    for heading in ("table", "up to", "by [retention]"):
+        table.add_column(Text(heading))
+    for one in expired:
+        table.add_row(one.table, str(one.until), one.policy)
+    return table

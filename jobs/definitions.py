@@ -51,6 +51,15 @@ def presence(mobility: MobilityPolicy) -> str:
     )
 
 
+def roaming(mobility: MobilityPolicy) -> str:
+    """Who roams."""
+    return (
+        "A subscriber with a SIM of another country is a visitor on a day on which it has a record here, in the zone "
+        "of the last one. Any other subscriber is abroad on a day whose last record is on a network of another "
+        f"country, in that country. {_machines(mobility)}"
+    )
+
+
 def active_subscribers(mobility: MobilityPolicy) -> str:
     """Who is active."""
     return (
@@ -89,7 +98,9 @@ def displacement(policy: Policy, *, has_feed: bool) -> str:
         f"half of the nights of that weekday, {away.min_weekday_nights} at least, in that month; else away; silent "
         "where it was seen on none of them. "
         f"{dark if has_feed else ''}"
-        "A transition joins the states of two days. A value of several days is their mean. "
+        "A transition joins the states of two days. A sight is of the night that ends on the day alone: seen away, "
+        "seen at home, or not seen; apart where all towers of the home's zone were down in it. "
+        "A value of several days is their mean. "
         f"{home(policy.residence, policy.mobility)}"
     )
 

@@ -76,7 +76,7 @@ def run_demo(out: Path, *, subscribers: int, seed: int, engine: Literal["sail", 
     week = Period.parse(WEEK)
     progress(f"synthesising a country of {subscribers:,} subscribers, {_DAYS} days")
     synthesise(out / "country", seed=seed, subscribers=subscribers, first_day=week.first_day, days=_DAYS)
-    desk = Desk.of(_installed(out).with_engine(engine))
+    desk = Desk.of(installed(out).with_engine(engine))
     progress(f"starting {engine}")
     with open_session(desk.config.engine) as session:
         ingest(
@@ -94,7 +94,7 @@ def run_demo(out: Path, *, subscribers: int, seed: int, engine: Literal["sail", 
         progress("comparing with the planted truth")
         bounded = desk.exact_for_evaluation(plan, session)
     progress("approving, publishing and verifying the bundle")
-    _approve(desk, plan.key, out / "keys" / "dpo.pem")
+    sign_as_dpo(desk, plan.key, out / "keys" / "dpo.pem")
     bundle = desk.publish(plan.key)
     shutil.copytree(bundle.folder, out / "bundle", dirs_exist_ok=True)
     verify_bundle(out / "bundle", trust=Trust.load(out / "trust.toml"))
@@ -103,7 +103,7 @@ def run_demo(out: Path, *, subscribers: int, seed: int, engine: Literal["sail", 
     return Group(flows_view(release, 4), compared, *_where_next(out))
 
 
-def _installed(out: Path) -> Config:
+def installed(out: Path) -> Config:
     """Write a configuration and keys where there are none."""
     key = out / "keys" / "pseudonym.key"
     if not key.exists():
@@ -124,7 +124,7 @@ def _key(folder: Path, role: str) -> PrivateKey:
     return read_private_key(folder / f"{role}.pem")
 
 
-def _approve(desk: Desk, key: ReleaseKey, signer: Path) -> None:
+def sign_as_dpo(desk: Desk, key: ReleaseKey, signer: Path) -> None:
     """Sign the first release, and a plan of a year for those after it, as a DPO would."""
     dpo, now = read_private_key(signer), datetime.now(UTC)
     trust = Trust.load(approval_config(desk.config).trust)

@@ -14,7 +14,8 @@ from jobs.pipeline import days_read
 from jobs.publish.card import is_provisional
 from jobs.publish.displacement_series import Returns, StockCheck, excess, returns, stock_checks
 from jobs.publish.situation.estimate import Estimate
-from jobs.publish.situation.figures import Moment, moment_of
+from jobs.publish.situation.figures import Moment, moment_of, reckoned
+from jobs.publish.situation.unseen import share_seen
 from jobs.releases import Desk, Progress, Session
 from privacy.canonical import JsonValue
 from privacy.ledger import Opening
@@ -27,7 +28,7 @@ from schemas.subscriber_days import SUBSCRIBER_DAYS
 PROVISIONAL: Final = "provisional"
 """What a release is called that late rows could still have changed when it was made."""
 
-_OF_ONE_PERIOD: Final = (SealLostError, SpecificationChangedError)
+OF_ONE_PERIOD: Final = (SealLostError, SpecificationChangedError)
 """Refusals of one period that say nothing of the others."""
 
 
@@ -66,12 +67,12 @@ class EventFigures:
 
     def excess(self, moment: Moment) -> Estimate | None:
         """People away above the usual number."""
-        return excess(moment, self.usual.away) if self.usual and moment is not self.usual else None
+        return excess(moment, self.usual.people_away) if self.usual and moment is not self.usual else None
 
     @property
     def returns(self) -> Returns | None:
         """The curve of return."""
-        return returns(self.moments, self.usual.away) if self.usual else None
+        return returns(self.moments, self.usual.people_away) if self.usual else None
 
     @property
     def disagreements(self) -> tuple[StockCheck, ...]:
@@ -100,12 +101,12 @@ def release_event(desk: Desk, name: str, session: Session, progress: Progress) -
     event = registry(desk.config).event(name)
     opening = opening_in(desk.ledger, name)
     event.require_unchanged(opening)
-    due, awaited = _due(desk, opening)
+    due, awaited = due_plans(desk, opening)
     made, stuck = _released(desk, due, session, progress)
     return _figures(event, made, awaited, stuck)
 
 
-def _due(desk: Desk, opening: Opening) -> tuple[list[Plan], tuple[Period, ...]]:
+def due_plans(desk: Desk, opening: Opening) -> tuple[list[Plan], tuple[Period, ...]]:
     """Plans of the periods whose days are all there, or that are sealed; and the other periods."""
     plans = [desk.plan(opening.product, release.period, 1) for release in opening.schedule]
     due = [plan for plan in plans if desk.ledger.sealed(plan.key) or not _missing(desk, plan)]
@@ -129,7 +130,7 @@ def _released(
         progress(f"{plan.period}")
         try:
             made[str(plan.period)] = desk.release(plan, session, progress)
-        except _OF_ONE_PERIOD as error:
+        except OF_ONE_PERIOD as error:
             stuck[str(plan.period)] = error
     return made, stuck
 
@@ -139,17 +140,19 @@ def _figures(
 ) -> EventFigures:
     moments = [moment_of(release.table.to_pandas(), Period.parse(period)) for period, release in made.items()]
     before = [moment for moment in moments if moment.period.last_day < event.onset]
+    after = [moment for moment in moments if moment.period.last_day >= event.onset]
+    reckoning, usual = reckoned(after, before[-1] if before else None)
     return EventFigures(
         event=event,
-        usual=before[-1] if before else None,
-        moments=tuple(moment for moment in moments if moment not in before),
+        usual=usual,
+        moments=reckoning,
         delivered_until={p: date.fromisoformat(str(r.card["delivered_until"])) for p, r in made.items()},
         awaited=awaited,
         stuck=stuck,
     )
 
 
-_NUMBERS: Final = ("away now", "newly away", "returned", "lost", "silent", "excess")
+_NUMBERS: Final = ("away, in all", "last seen away", "newly away", "returned", "lost", "silent", "excess")
 _MARK: Final = "*"
 """Marks a provisional row: the table has to fit 80 columns."""
 
@@ -158,8 +161,9 @@ def view(figures: EventFigures) -> Group:
     """A table for people: a row a period, and what follows from all of them."""
     table = Table(
         title=f"{figures.event.name}: residents of the area, by phone",
-        caption="subscribers; ± half the width of a 95 % interval, of noise; weeks: means a day. Excess: over the "
-        f"usual, that of the week before. A SIM is not a person. {_MARK} {PROVISIONAL}: late rows were still to come",
+        caption="subscribers; ± half the width of a 95 % interval; weeks: means a day. In all: whom the night did not "
+        "show is taken to be away as often as those it showed. Excess: over the usual, that of the week before. "
+        f"A SIM is not a person. {_MARK} {PROVISIONAL}: late rows were still to come",
         box=box.SIMPLE,
         padding=0,
         show_edge=False,
@@ -175,9 +179,9 @@ def view(figures: EventFigures) -> Group:
 
 def _cells(figures: EventFigures, moment: Moment) -> list[str]:
     age = f"{figures.data_age(moment.period)} days{_MARK if figures.is_provisional(moment.period) else ' '}"
-    numbers = [_with_half_width(moment.away)]
-    numbers += [f"{one.value:,.0f}" for one in (moment.newly_away, moment.returned, moment.lost, moment.silent)]
-    return [str(moment.period), age, *numbers, _excess_cell(figures, moment)]
+    in_all = _with_half_width(moment.all_away) if moment.all_away else "-"
+    seen = (moment.away, moment.newly_away, moment.returned, moment.lost, moment.silent)
+    return [str(moment.period), age, in_all, *(f"{one.value:,.0f}" for one in seen), _excess_cell(figures, moment)]
 
 
 def _excess_cell(figures: EventFigures, moment: Moment) -> str:
@@ -232,13 +236,15 @@ def as_json(figures: EventFigures) -> dict[str, JsonValue]:
 
 def _period_json(figures: EventFigures, moment: Moment) -> dict[str, JsonValue]:
     names = ("residents", "away", "silent", "newly_away", "reappeared", "returned", "lost")
-    above = figures.excess(moment)
+    above, seen = figures.excess(moment), share_seen(moment.sights)
     return {
         "period": str(moment.period),
         "delivered_until": figures.delivered_until[str(moment.period)].isoformat(),
         "data_age_days": figures.data_age(moment.period),
         "provisional": figures.is_provisional(moment.period),
         **{name: _estimate_json(getattr(moment, name)) for name in names},
+        "all_away": _estimate_json(moment.all_away) if moment.all_away else None,
+        "share_seen": seen.value if seen else None,
         "excess": _estimate_json(above) if above else None,
     }
 

@@ -22,7 +22,7 @@ from privacy.canonical import JsonValue, canonical_json, sha256_hex
 from privacy.displaced import DisplacementPlan
 from privacy.ledger import Ledger, Opening, ReleaseKey
 from privacy.policy import EventPolicy, Policy
-from privacy.zoning import Zoning
+from privacy.zoning import Zoning, is_cell
 from schemas.errors import ConfigError, PrivacyError, SpecificationChangedError
 
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
@@ -49,7 +49,7 @@ class Area(_Section):
     @classmethod
     def _as_h3_spells_them(cls, zones: tuple[str, ...]) -> tuple[str, ...]:
         """Names are compared as text below; H3 itself also reads upper case and leading zeros."""
-        if odd := [zone for zone in zones if not h3.is_valid_cell(zone)]:
+        if odd := [zone for zone in zones if not is_cell(zone)]:
             raise ValueError(f"{odd[0]!r} is no H3 cell")
         return tuple(h3.int_to_str(h3.str_to_int(zone)) for zone in zones)
 

@@ -83,7 +83,8 @@ class NightsBuilder:
         """Say what the nights of a month are made of as things stand.
 
         Raises:
-            InputError: Too many of its days were never delivered.
+            InputError: Too many of its days were never delivered; or its nights are still to be found, and days have
+                expired.
         """
         found = self.storage.delivered(SUBSCRIBER_DAYS, month.days)
         require_over(month, self.storage.delivered_until)
@@ -96,7 +97,10 @@ class NightsBuilder:
             "unseen": unseen,
             "night": [residence.night_from_h, residence.night_to_h, self.policy.mobility.max_events_a_day],
         }
-        return NightsOfMonth(month, tuple(found), tuple(unseen), digest(made_of))
+        wanted = NightsOfMonth(month, tuple(found), tuple(unseen), digest(made_of))
+        if not self.are_built(wanted):
+            self.storage.require_kept([day for _, _, day in found])
+        return wanted
 
     def are_built(self, one: NightsOfMonth) -> bool:
         """Tell whether readers of a month see these nights."""

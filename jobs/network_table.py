@@ -35,7 +35,7 @@ def write_network_table(config: Config, span: tuple[date, date], resolutions: Se
         rows = _of_phones(config, days)
         write_public(out, status_csv(rows))
         return PHONES
-    cells = read_cells(config.cells.path)
+    cells = read_cells(config.cells)
     outages = read_outages(config.network.outages, cells)
     asked = resolutions or _resolutions(Policy.load(config.policy))
     found = [status.row for r in asked for status in network_status(outages, cells, days, r)]

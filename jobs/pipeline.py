@@ -2,10 +2,11 @@
 
 deliveries ── checked ── subscriber_day_parts ── subscriber_days ── nights of a month          confidential
 │
-subscriber_days ── paths ── trips_between_visits ── counted_trips ── od_trips                  confidential,
+subscriber_days ── steps ── trips_between_visits ── counted_trips ── od_trips                  confidential,
 │              │                                                └── contribution_histogram    gone once sealed
 │              ├── last_in_bins ── presence
 │              ├── last_of_day ── active_subscribers
+│              ├── roaming_days ── roaming
 │              └── visited_cells ── visits_from_home ── home_visits
 │                                   │
 nights ── residence of a month ─────┴── residents
@@ -27,12 +28,12 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from jobs.mobility.displacement import days_for, keyed_statuses, resident_statuses
-from jobs.mobility.trips import counted_trips, paths, trips_between_visits
+from jobs.mobility.trips import counted_trips, steps, trips_between_visits
 from privacy.bounding import LevelBound, bounded_totals
 from privacy.contribution_histogram import ContributionHistogramPlan, binned_subscribers
 from privacy.displaced import DisplacementPlan
 from privacy.hierarchy import ZoneTree
-from privacy.marginals import ActiveSubscribersPlan, PresencePlan
+from privacy.marginals import ActiveSubscribersPlan, PresencePlan, RoamingPlan
 from privacy.od_trips import OdTripsPlan
 from privacy.pairs import HomeVisitsPlan
 from privacy.plan import Plan
@@ -77,11 +78,11 @@ def keyed_trips(
     Args and definitions are those of `od_trips`.
     """
     looked_at = days_of(plan.period, mobility)
-    walked = paths(days, first_day=looked_at[0], mobility=mobility, partitions=partitions, unseen=unseen)
+    stepped = steps(days, first_day=looked_at[0], mobility=mobility, partitions=partitions, unseen=unseen)
     trips = trips_between_visits(
-        walked, zones, arrivals_from_s=(plan.period.first_day - looked_at[0]).days * 86_400, mobility=mobility
+        stepped, zones, arrivals_from_s=(plan.period.first_day - looked_at[0]).days * 86_400, mobility=mobility
     )
-    return _counted(trips, plan.zones, plan.bounds, mobility)
+    return _counted(trips, plan.zones, plan.bounds, mobility, partitions)
 
 
 def contribution_histogram(
@@ -105,9 +106,9 @@ def contribution_histogram(
         partitions: Of the exchanges by subscriber.
         unseen: Cell indexes of withheld places, whose points are left out.
     """
-    walked = paths(days, first_day=plan.period.first_day, mobility=mobility, partitions=partitions, unseen=unseen)
-    trips = trips_between_visits(walked, zones, arrivals_from_s=0, mobility=mobility)
-    keyed = _counted(trips, plan.zones, plan.measured_bounds, mobility)
+    stepped = steps(days, first_day=plan.period.first_day, mobility=mobility, partitions=partitions, unseen=unseen)
+    trips = trips_between_visits(stepped, zones, arrivals_from_s=0, mobility=mobility)
+    keyed = _counted(trips, plan.zones, plan.measured_bounds, mobility, partitions)
     return binned_subscribers(keyed.withColumn("week", F.expr("day div 7")), plan, partitions=partitions)
 
 
@@ -152,17 +153,19 @@ def days_read(plan: Plan, policy: Policy) -> tuple[date, ...]:
     match plan:
         case OdTripsPlan() | ContributionHistogramPlan():
             return days_of(plan.period, policy.mobility)
-        case PresencePlan() | ActiveSubscribersPlan() | HomeVisitsPlan():
+        case PresencePlan() | RoamingPlan() | ActiveSubscribersPlan() | HomeVisitsPlan():
             return plan.period.days
         case DisplacementPlan():
             return days_for(plan.period, nights=policy.away.carry_forward_nights)
     return ()
 
 
-def _counted(trips: DataFrame, zones: ZoneTree, bounds: Sequence[LevelBound], mobility: MobilityPolicy) -> DataFrame:
+def _counted(
+    trips: DataFrame, zones: ZoneTree, bounds: Sequence[LevelBound], mobility: MobilityPolicy, partitions: int
+) -> DataFrame:
     keys = [_pair(zones, level).alias(bound.key) for level, bound in enumerate(bounds)]
     keyed = trips.select("subscriber", "arrival_s", "origin_index", "destination_index", *keys)
-    return counted_trips(keyed, mobility=mobility)
+    return counted_trips(keyed, mobility=mobility, partitions=partitions)
 
 
 def _pair(zones: ZoneTree, level: int) -> Column:

@@ -17,7 +17,14 @@ from privacy.contribution_histogram import ContributionHistogramPlan, bounds_not
 from privacy.displaced import DisplacementPlan
 from privacy.hierarchy import ZoneTree
 from privacy.ledger import Ledger, Opening, ReleaseKey
-from privacy.marginals import ActiveSubscribersPlan, ChurnPlan, PresencePlan, ResidentsPlan
+from privacy.marginals import (
+    ActiveSubscribersPlan,
+    ChurnPlan,
+    PresencePlan,
+    ResidentsPlan,
+    RoamingCountries,
+    RoamingPlan,
+)
 from privacy.od_trips import OdTripsPlan
 from privacy.pairs import HomeVisitsPlan, MigrationPlan, RelocationsPlan
 from privacy.places import NO_GUARD, SensitivePlaces
@@ -67,6 +74,7 @@ class Planner:
         makers: dict[str, Callable[[ReleaseKey], Plan]] = {
             HISTOGRAM: self.contribution_histogram,
             "presence": self.presence,
+            "roaming": self.roaming,
             "active_subscribers": self.active_subscribers,
             "residents": self.residents,
             "home_visits": self.home_visits,
@@ -106,7 +114,22 @@ class Planner:
     def presence(self, key: ReleaseKey) -> PresencePlan:
         """Say all that decides a release of who is where at which hours."""
         definition = f"{definitions.presence(self.policy.mobility)} Values are means a day over the period, {_SCALED}."
-        return PresencePlan(**self._of_days(key, definition))
+        return PresencePlan(**self._of_days(key, definition), countries=self._countries)
+
+    def roaming(self, key: ReleaseKey) -> RoamingPlan:
+        """Say all that decides a release of visitors from abroad and of residents abroad.
+
+        Raises:
+            ConfigError: The installation does not say its country.
+        """
+        if self._countries.home is None:
+            raise ConfigError(
+                "The installation does not say its country: who comes from abroad cannot be told.",
+                "`code` in [country], and a source that maps sim_country or visited_country",
+                "add them; see docs/operator-guide.md, roaming",
+            )
+        definition = f"{definitions.roaming(self.policy.mobility)} Values are means a day over the period."
+        return RoamingPlan(**self._of_days(key, definition), countries=self._countries)
 
     def active_subscribers(self, key: ReleaseKey) -> ActiveSubscribersPlan:
         """Say all that decides a release of how many were seen on a day."""
@@ -187,6 +210,10 @@ class Planner:
         return definitions.trip(self.policy.mobility, self._resolution)
 
     @property
+    def _countries(self) -> RoamingCountries:
+        return RoamingCountries.of(self.policy.strata, self.config.country.code)
+
+    @property
     def _resolution(self) -> int:
         return self.config.country.base_resolution
 
@@ -253,7 +280,7 @@ class Planner:
                 "a section [boundaries] in whimbrel.toml",
                 "add it; see docs/operator-guide.md, administrative boundaries",
             )
-        return admin_units(self.config.boundaries, self.config.cells.path, self.storage.units, domain)
+        return admin_units(self.config.boundaries, self.config.cells, self.storage.units, domain)
 
     def _clipping(self, product: ProductPolicy, month: PrivacyMonth, definition: dict[str, Any]) -> Clipping | None:
         """What the newest sealed histogram of these bounds says, of the release's month or of one before it."""

@@ -12,16 +12,27 @@ from pyspark.sql import functions as F
 from jobs.mobility.moves import churn_between, homes_of, moves_between
 from jobs.mobility.presence import last_in_bins, last_of_day
 from jobs.mobility.residence import residence
+from jobs.mobility.roaming import roaming_days
 from jobs.mobility.visits import visited_cells, visits_from_home
 from privacy.bounding import bounded_totals
 from privacy.displaced import DisplacementPlan
-from privacy.marginals import BINS, ActiveSubscribersPlan, ChurnPlan, PresencePlan, ResidentsPlan
+from privacy.marginals import (
+    BINS,
+    ActiveSubscribersPlan,
+    ChurnPlan,
+    PresencePlan,
+    ResidentsPlan,
+    RoamingCountries,
+    RoamingPlan,
+)
 from privacy.pairs import HomeVisitsPlan, MovesPlan, PairsPlan
 from privacy.plan import Plan
 from privacy.policy import Policy, ProductPolicy
 from privacy.unit import PrivacyMonth
+from schemas.countries import countries
 from schemas.errors import PrivacyError
 from schemas.published import APPEARED, CHANGES, FELL_SILENT
+from schemas.subscriber_days import NOT_AVAILABLE
 
 
 @dataclass(frozen=True)
@@ -67,10 +78,8 @@ def subscribers(days: DataFrame, nights: DataFrame, plan: Plan, setting: Setting
         PrivacyError: The plan is of no product that is built.
     """
     match plan:
-        case PresencePlan():
-            return presence(days, plan, setting)
-        case ActiveSubscribersPlan():
-            return active_subscribers(days, plan, setting)
+        case PresencePlan() | RoamingPlan() | ActiveSubscribersPlan():
+            return _of_days(days, plan, setting)
         case ResidentsPlan():
             return residents(nights, plan, setting)
         case HomeVisitsPlan():
@@ -82,8 +91,20 @@ def subscribers(days: DataFrame, nights: DataFrame, plan: Plan, setting: Setting
     raise PrivacyError(f"Nothing aggregates {plan.key.product}.", "a product that is built", "choose another")
 
 
+def _of_days(days: DataFrame, plan: PresencePlan | RoamingPlan | ActiveSubscribersPlan, setting: Setting) -> DataFrame:
+    match plan:
+        case PresencePlan():
+            return presence(days, plan, setting)
+        case RoamingPlan():
+            return roaming(days, plan, setting)
+        case ActiveSubscribersPlan():
+            return active_subscribers(days, plan, setting)
+
+
 def presence(days: DataFrame, plan: PresencePlan, setting: Setting) -> DataFrame:
-    """Bins of days by zone, subscribers being where they were seen last in the bin: key `zone * BINS + bin`.
+    """Bins of days by zone and country of the SIM, subscribers being where they were seen last in the bin.
+
+    Key `(zone * BINS + bin) * n_countries + country`.
 
     Args:
         days: `subscriber_days` of the period.
@@ -91,9 +112,33 @@ def presence(days: DataFrame, plan: PresencePlan, setting: Setting) -> DataFrame
         setting: As above.
     """
     limits = setting.policy.mobility
-    seen = last_in_bins(days, bins=BINS, mobility=limits, partitions=setting.partitions, unseen=setting.unseen)
+    seen = last_in_bins(
+        days.withColumn("country", _sim_country(plan.countries)), bins=BINS, mobility=limits,
+        partitions=setting.partitions, unseen=setting.unseen, carried=["country"],
+    )  # fmt: skip
     counted = setting.placed(seen).withColumn("amount", F.col("days"))
-    return _totals(counted, plan, lambda level: F.col(f"zone_{level}") * BINS + F.col("bin"), setting)
+    by_zone = [F.col(f"zone_{level}") * BINS + F.col("bin") for level in plan.bound_levels]
+    finest = (F.col(_finest_zone(plan)) * BINS + F.col("bin")) * plan.n_countries + F.col("country")
+    return _totals(counted, plan, [*by_zone, finest].__getitem__, setting)
+
+
+def roaming(days: DataFrame, plan: RoamingPlan, setting: Setting) -> DataFrame:
+    """Days of visitors by zone and country of the SIM, and of residents abroad by country visited.
+
+    Key `country * (n_zones + 1) + zone`, the last zone being abroad.
+
+    Args:
+        days: `subscriber_days` of the period.
+        plan: What is released.
+        setting: As above.
+    """
+    home, limits = str(plan.countries.home), setting.policy.mobility
+    seen = roaming_days(days, home=home, mobility=limits, unseen=setting.unseen)
+    placed = seen.join(F.broadcast(setting.zones), "cell_index", "left")
+    zone = F.when(F.col("visited").isNull(), F.col(_finest_zone(plan))).otherwise(plan.abroad)
+    keyed = placed.select("subscriber", zone.alias("zone"), _roaming_country(plan.countries).alias("country"))
+    counted = keyed.filter(F.col("zone").isNotNull())
+    return _totals(counted, plan, lambda _: F.col("country") * (plan.abroad + 1) + F.col("zone"), setting)
 
 
 def active_subscribers(days: DataFrame, plan: ActiveSubscribersPlan, setting: Setting) -> DataFrame:
@@ -217,6 +262,24 @@ def _finest_zone(plan: Plan) -> str:
 def _pair(plan: PairsPlan, level: int, one: str, other: str) -> Column:
     """The pair of two zones of a level."""
     return F.col(f"{one}_{level}") * len(plan.zones.levels[level].zones) + F.col(f"{other}_{level}")
+
+
+def _sim_country(known: RoamingCountries) -> Column:
+    """Where the country of a SIM stands in `of_sims`."""
+    country, values = F.col("sim_country"), known.of_sims
+    unknown = country.isNull() | (country == NOT_AVAILABLE)
+    found = [F.when(country == one, values.index(one)) for one in known.listed]
+    own = [F.when(country == known.home, 0)] if known.home else []
+    return F.coalesce(F.when(unknown, len(values) - 1), *own, *found, F.lit(len(values) - 2)).cast("bigint")
+
+
+def _roaming_country(known: RoamingCountries) -> Column:
+    """Where the country of a visitor's SIM, or the one that a resident visits, stands in `foreign`."""
+    found = [
+        F.when((F.col("sim_country") == one) | (F.col("visited") == countries()[one].numeric), number)
+        for number, one in enumerate(known.listed)
+    ]
+    return F.coalesce(*found, F.lit(len(known.listed))).cast("bigint")
 
 
 def _position(column: str, values: Sequence[str]) -> Column:

@@ -1,11 +1,11 @@
 """Making a release: the shell around the pipeline and the door."""
 
-import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Literal, TypedDict
 
 import h3
 import numpy as np
@@ -17,8 +17,11 @@ from pyspark.sql import functions as F
 from jobs.approvals import approval_config, clear, kept, opening_statement
 from jobs.config import Config
 from jobs.events import event_cells, home_resolutions
+from jobs.exact_totals import ExactTotals
 from jobs.ingest.cells import ZoneRegister, read_cells
+from jobs.ingest.key_register import KeyRegister
 from jobs.inputs import Inputs, NightsBuilder
+from jobs.key_epochs import require_one_epoch
 from jobs.mobility.dark import reach_by_night
 from jobs.mobility.displacement import days_for
 from jobs.mobility.network import read_outages
@@ -38,17 +41,29 @@ from privacy.od_trips import OdTripsPlan
 from privacy.places import NO_PLACES, SensitivePlaces
 from privacy.plan import Plan
 from privacy.policy import Policy
-from privacy.release import Release, release, sealed_release
+from privacy.release import Release, release, reserve, sealed_release
 from privacy.sensitivity import SensitivityClass
 from privacy.unit import Period, PrivacyMonth
 from privacy.vault import Vault
-from schemas.errors import PrivacyError
-from schemas.exact import EXACT_TOTALS
+from schemas.errors import InputError, PrivacyError
 from schemas.subscriber_days import SUBSCRIBER_DAYS
 
 Progress = Callable[[str], None]
 Session = Callable[[], AbstractContextManager[SparkSession]]
 """Opens an engine; asked only where something has to be aggregated."""
+
+Step = Literal["reserve", "aggregate", "seal"]
+"""The steps of a release, in order; each may be killed at any line and done again."""
+
+
+class _Door(TypedDict):
+    """What the door asks of an installation for every plan."""
+
+    ledger: Ledger
+    vault: Vault
+    policy: Policy
+    known_heads: frozenset[str]
+
 
 _CONTRIBUTIONS = pa.schema([(name, pa.int64()) for name in ("subscriber", "key", "trips")])
 
@@ -117,9 +132,69 @@ class Desk:
             progress: Told what begins.
         """
         with self.storage.alone():
-            known = sealed_release(plan.key, ledger=self.ledger, vault=self.vault)
-            made = known or self._new_release(plan, session, progress)
-            shutil.rmtree(self.storage.exact(plan.key.slug), ignore_errors=True)
+            made = self._known(plan) or self._new_release(plan, session, progress)
+            self._exact(plan).remove()
+            return made
+
+    def do(self, step: Step, plan: Plan, session: Session, progress: Progress = lambda _: None) -> None:
+        """Do one step of a release; its exceptions are those of the step."""
+        match step:
+            case "reserve":
+                progress(f"reserving {plan.key}")
+                self.reserve(plan)
+            case "aggregate":
+                self.aggregate(plan, session, progress)
+            case "seal":
+                progress(f"drawing noise and sealing {plan.key}")
+                self.seal(plan)
+
+    def reserve(self, plan: Plan) -> None:
+        """Charge a release, the first of its three steps; again, or once it is sealed: nothing is charged.
+
+        Raises:
+            InputError: A day that it needs was never delivered.
+            BudgetExceededError: It would overrun a pool.
+            SpecificationChangedError: It was reserved under another specification.
+        """
+        with self.storage.alone():
+            if not self._known(plan):
+                refuse_overrun(simulate(self.policy, plan.period.privacy_month))
+                self._inputs(plan)
+                reserve(plan, **self._door)
+
+    def aggregate(self, plan: Plan, session: Session, progress: Progress = lambda _: None) -> None:
+        """Write the exact totals of a reserved release, the second step; where they stand already, nothing is done.
+
+        They stay in the confidential root until the release is sealed.
+
+        Raises:
+            PrivacyError: The release was not reserved.
+            SpecificationChangedError: It was reserved under another specification.
+            InputError: A day that it needs was never delivered.
+        """
+        with self.storage.alone():
+            if self._known(plan):
+                self._exact(plan).remove()
+                return
+            self._require_reserved(plan)
+            inputs = self._inputs(plan)
+            if not self._exact(plan).are_of(plan, inputs):
+                progress("aggregating")
+                with session() as engine:
+                    self._aggregate(plan, inputs, engine)
+
+    def seal(self, plan: Plan) -> Release:
+        """Draw the noise of a reserved and aggregated release once and seal it, the third step; again: as sealed.
+
+        Raises:
+            PrivacyError: It was not reserved; or its totals are missing, or were made for another plan or of other
+                inputs.
+            SpecificationChangedError: It was reserved under another specification.
+            SealLostError: What was drawn is gone.
+        """
+        with self.storage.alone():
+            made = self._known(plan) or self._drawn(plan)
+            self._exact(plan).remove()
             return made
 
     def was_sealed_under(self, plan: Plan, made: Release) -> bool:
@@ -146,6 +221,7 @@ class Desk:
             ApprovalError: A signature is missing, or does not count.
             BudgetExceededError: The schedule would overrun a pool.
         """
+        self.require_one_key_for(opening)
         trust = Trust.load(approval_config(self.config).trust)
         statement = opening_statement(opening, hazard)
         signed = opening_signers(kept(self.storage.approvals), statement, trust, datetime.now(UTC))
@@ -156,6 +232,15 @@ class Desk:
             known_heads=published_heads(self.storage.release),
             artefacts=self.vault.kept(),
         )
+
+    def require_one_key_for(self, opening: Opening) -> None:
+        """Refuse to open an event whose schedule, with its baseline, outlives a key epoch: it could not be released.
+
+        Raises:
+            PrivacyError: It does.
+        """
+        months = {PrivacyMonth.parse(charge.privacy_month) for charge in opening.charges}
+        self._require_one_key(f"The schedule after {opening.event}", months)
 
     def publish(self, key: ReleaseKey) -> Bundle:
         """Write the bundle of an approved release and record it; again: the same bytes, nothing recorded twice.
@@ -181,17 +266,43 @@ class Desk:
             with session() as engine:
                 self._aggregate(plan, inputs, engine)
             progress("drawing noise and sealing")
-            self.vault.sweep(self.ledger.artefacts())  # alone: nobody else is between drawing and sealing
-            return self._bounded(plan), inputs.sha256
+            return self._before_noise(plan, inputs)
 
-        return release(
-            plan,
-            ledger=self.ledger,
-            vault=self.vault,
-            policy=self.policy,
-            exact=exact,
-            known_heads=published_heads(self.storage.release),
-        )
+        return release(plan, exact=exact, **self._door)
+
+    def _drawn(self, plan: Plan) -> Release:
+        self._require_reserved(plan)
+        inputs = self._inputs(plan)
+        return release(plan, exact=lambda: self._before_noise(plan, inputs), **self._door)
+
+    def _before_noise(self, plan: Plan, inputs: Inputs) -> tuple[Bounded, str]:
+        """The totals to be drawn on and the digest of their inputs; call it alone, right before the draw."""
+        self.vault.sweep(self.ledger.artefacts())  # alone: nobody else is between drawing and sealing
+        return self._exact(plan).bounded(plan, inputs), inputs.sha256
+
+    def _known(self, plan: Plan) -> Release | None:
+        return sealed_release(plan.key, ledger=self.ledger, vault=self.vault)
+
+    def _require_reserved(self, plan: Plan) -> None:
+        if self.ledger.reserved(plan.key) is None:
+            raise PrivacyError(
+                f"{plan.key} is not reserved.",
+                "a charge in the ledger before anything is counted",
+                f"run `whimbrel release {plan.key.product} {plan.key.period} --step reserve` first",
+            )
+        reserve(plan, **self._door)  # charges nothing again, and refuses another specification
+
+    def _exact(self, plan: Plan) -> ExactTotals:
+        return ExactTotals(self.storage.exact(plan.key.slug))
+
+    @property
+    def _door(self) -> _Door:
+        return {
+            "ledger": self.ledger,
+            "vault": self.vault,
+            "policy": self.policy,
+            "known_heads": published_heads(self.storage.release),
+        }
 
     def exact_for_evaluation(self, plan: OdTripsPlan, engine: SparkSession) -> pa.Table:
         """Give the bounded totals before noise, mean trips a day: of the synthetic country only.
@@ -243,9 +354,10 @@ class Desk:
             InputError: A day that it needs was never delivered.
         """
         with self._alone_with_synthetic_data():
-            self._aggregate(plan, self._inputs(plan), engine)
-            bounded = self._bounded(plan)
-            shutil.rmtree(self.storage.exact(plan.key.slug))
+            inputs = self._inputs(plan)
+            self._aggregate(plan, inputs, engine)
+            bounded = self._exact(plan).bounded(plan, inputs)
+            self._exact(plan).remove()
             return bounded
 
     @contextmanager
@@ -296,6 +408,13 @@ class Desk:
             self._nights.clear(wanted)
             return missing
 
+    def awaits_nights(self, month: PrivacyMonth) -> bool:
+        """Tell whether the nights of a month can be found and do not stand as its days have them."""
+        try:
+            return not self._nights.are_built(self._nights.of(month))
+        except InputError:
+            return False
+
     @property
     def _nights(self) -> NightsBuilder:
         return NightsBuilder(self.storage, self.policy, self.places, self.config.engine.shuffle_partitions)
@@ -308,21 +427,29 @@ class Desk:
             PrivacyError: It would read a month that it does not charge.
         """
         days, months = days_read(plan, self.policy), months_read(plan)
-        _require_charged(plan, {PrivacyMonth.of(day) for day in days} | set(months))
+        read = {PrivacyMonth.of(day) for day in days} | set(months)
+        _require_charged(plan, read)
+        self._require_one_key(str(plan.key), read)
+        self.storage.require_merged([*days, *(day for month in months for day in month.days)])
         found = self.storage.current(SUBSCRIBER_DAYS, days)
         return Inputs(self._zone_rows(plan), tuple(found), tuple(self._nights.of(month) for month in months))
 
+    def _require_one_key(self, what: str, months: Collection[PrivacyMonth]) -> None:
+        """Refuse to follow subscribers from one key epoch into another.
+
+        Raises:
+            PrivacyError: It would.
+        """
+        require_one_epoch(what, months, self.config.pseudonyms)
+        KeyRegister.load(self.storage.keys).require_one_key(what, months)
+
     def _aggregate(self, plan: Plan, inputs: Inputs, engine: SparkSession) -> None:
         """Write the exact totals of a plan, in place of what an interrupted run left."""
-        folder = self.storage.exact(plan.key.slug)
-        shutil.rmtree(folder, ignore_errors=True)
         with self.storage.scratch() as scratch:
             file = scratch / "zones.parquet"
             pq.write_table(inputs.cells, file)
             totals = self._totals(plan, inputs, engine, engine.read.parquet(str(file)))
-            EXACT_TOTALS.conform(totals).write.parquet(str(folder))
-        # An engine may write no folder at all for a period without trips, which must not show.
-        folder.mkdir(parents=True, exist_ok=True)
+            self._exact(plan).write(totals, plan, inputs)
 
     def _totals(self, plan: Plan, inputs: Inputs, engine: SparkSession, zones: DataFrame) -> DataFrame:
         """Aggregate what was read in the way of the plan's product."""
@@ -353,7 +480,7 @@ class Desk:
         """Add how far a home reaches in each night that a release looks at, where the operator has an outage feed."""
         if self.config.network is None:
             return cells
-        network, away = read_cells(self.config.cells.path), self.policy.away
+        network, away = read_cells(self.config.cells), self.policy.away
         reach = reach_by_night(
             names,
             days_for(plan.period, nights=away.carry_forward_nights),
@@ -363,11 +490,6 @@ class Desk:
             near_km=away.min_away_km,
         )
         return cells.append_column("reach_km", pa.array(list(reach), pa.list_(pa.float64())))
-
-    def _bounded(self, plan: Plan) -> Bounded:
-        """Read the exact totals back, in the order of their keys."""
-        table = pq.read_table(self.storage.exact(plan.key.slug), schema=EXACT_TOTALS.arrow_schema).sort_by("key")
-        return Bounded(table["key"].to_numpy(), table["total"].to_numpy(), plan.bounds)
 
 
 def _require_charged(plan: Plan, read: set[PrivacyMonth]) -> None:

@@ -1,20 +1,26 @@
 """The two engines, and the only place that sets them up."""
 
-import atexit
+import json
 import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from functools import cache
 from pathlib import Path
 from typing import Final
 
+from py4j.protocol import Py4JError
+from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
 from jobs.config import EngineConfig
+from jobs.engine_folder import engine_folder
 from schemas.errors import ConfigError
+
+Opener = Callable[[], AbstractContextManager[SparkSession]]
+"""Opens an engine."""
 
 SPARK_SETTINGS: Final = {
     # Local days are computed by us; the engine itself must never shift an instant.
@@ -36,15 +42,20 @@ SPARK_SETTINGS: Final = {
     # Its pages and its event log show exact counts.
     "spark.ui.enabled": "false",
     "spark.eventLog.enabled": "false",
-    # Nothing listens beyond this machine.
-    "spark.driver.host": "127.0.0.1",
-    "spark.driver.bindAddress": "127.0.0.1",
-    "spark.driver.extraJavaOptions": "-XX:+UseParallelGC",
     "spark.sql.shuffle.partitions": "32",
     "spark.log.level": "ERROR",
     # A progress bar of the engine's would print through ours.
     "spark.ui.showConsoleProgress": "false",
 }
+"""What every Spark is told, wherever it runs; `[engine] settings` may say otherwise."""
+
+ONE_MACHINE_SETTINGS: Final = {
+    # Nothing listens beyond this machine.
+    "spark.driver.host": "127.0.0.1",
+    "spark.driver.bindAddress": "127.0.0.1",
+    "spark.driver.extraJavaOptions": "-XX:+UseParallelGC",
+}
+"""What Spark is told besides where it runs in this process alone; on a cluster the deployment decides it."""
 
 
 @contextmanager
@@ -59,9 +70,23 @@ def open_session(engine: EngineConfig) -> Iterator[SparkSession]:
 
 
 @contextmanager
+def opened_once(opening: Opener) -> Iterator[Opener]:
+    """Give an opener of one engine for many releases: started at its first call, the same again at each, stopped here.
+
+    Args:
+        opening: Opens an engine.
+    """
+    with ExitStack() as stack:
+        started = cache(lambda: stack.enter_context(opening()))
+        yield lambda: nullcontext(started())
+
+
+@contextmanager
 def _sail(engine: EngineConfig) -> Iterator[SparkSession]:
     # Its log would name tables and plans on the user's terminal; set RUST_LOG to see it.
     os.environ.setdefault("RUST_LOG", "error")
+    # What it spills, in a folder of ours: its own would stay behind a killed process. It reads a list, as JSON.
+    os.environ["SAIL_RUNTIME__TEMPORARY_FILES__PATHS"] = json.dumps([str(engine_folder())])
     from pysail.spark import SparkConnectServer  # noqa: PLC0415  reads RUST_LOG when it is imported
 
     server = SparkConnectServer(ip="127.0.0.1", port=0)
@@ -80,34 +105,52 @@ def _sail(engine: EngineConfig) -> Iterator[SparkSession]:
 @contextmanager
 def _spark(engine: EngineConfig) -> Iterator[SparkSession]:
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
-    scratch = _local_folder()
-    with _java():
-        builder = SparkSession.builder.appName("whimbrel").master(engine.master)
-        for name, value in SPARK_SETTINGS.items():
-            builder = builder.config(name, value)
-        session = (
-            builder.config("spark.driver.memory", engine.memory)
-            .config("spark.sql.shuffle.partitions", str(engine.shuffle_partitions))
-            .config("spark.local.dir", str(scratch))
-            .config("spark.sql.warehouse.dir", str(scratch / "warehouse"))
-            .getOrCreate()
-        )
+    with nullcontext() if is_submitted() else _java():
+        session = _started(spark_settings(engine, submitted=is_submitted()), engine)
         try:
             yield session
         finally:
             session.stop()
 
 
-@cache
-def _local_folder() -> Path:
-    """Folder for what Spark shuffles and spills; gone when the process ends.
+def is_submitted() -> bool:
+    """Tell whether `spark-submit` started this process: it then hands over the Java that it has set up."""
+    return "PYSPARK_GATEWAY_PORT" in os.environ
 
-    One a process: its JVM outlives a session and writes to the first folder that it was told, whatever a later session
-    says.
+
+def spark_settings(engine: EngineConfig, *, submitted: bool) -> dict[str, str]:
+    """Return what Spark is told, by name.
+
+    Where `spark-submit` started the process, its master, addresses, memory and folders stand: only what the results
+    and their confidentiality rest on is said here.
+
+    Args:
+        engine: The configuration; its own settings come last.
+        submitted: Whether `spark-submit` started this process.
     """
-    folder = tempfile.mkdtemp(prefix="whimbrel-spark-")
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    return Path(folder)
+    settings = {**SPARK_SETTINGS, "spark.sql.shuffle.partitions": str(engine.shuffle_partitions)}
+    settings["spark.sql.warehouse.dir"] = str(engine_folder() / "warehouse")
+    if not submitted:
+        settings |= {"spark.master": engine.master, "spark.driver.memory": engine.memory}
+        settings["spark.local.dir"] = str(engine_folder())
+    if not submitted and engine.master.startswith("local"):
+        settings |= ONE_MACHINE_SETTINGS
+    return settings | engine.settings
+
+
+def _started(settings: Mapping[str, str], engine: EngineConfig) -> SparkSession:
+    builder = SparkSession.builder.appName("whimbrel")
+    for name, value in settings.items():
+        builder = builder.config(name, value)
+    try:
+        return builder.getOrCreate()
+    except (Py4JError, PySparkException) as error:
+        master = "the master that spark-submit names" if is_submitted() else f"the master {engine.master!r}"
+        raise ConfigError(
+            f"Spark did not start on {master}.",
+            "a master that runs and can reach this machine, and memory for the driver",
+            "correct --master, Airflow's connection spark_default or [engine]; Spark's own words stand above",
+        ) from error
 
 
 @contextmanager

@@ -76,10 +76,9 @@ def bounded_totals(contributions: DataFrame, bounds: Sequence[LevelBound], *, pa
     Stability: adding or removing a subscriber changes the totals, rolled up to any level, by at most that level's
     bound in L2 (proofs/bounding.md).
     """
-    keys = [bound.key for bound in bounds]
     weighted = contribution_weights(contributions, bounds, partitions=partitions)
     rows = weighted.select("weight", F.explode("rows").alias("row"))
-    amounts = rows.select(F.col(f"row.{keys[-1]}").alias("key"), (F.col("weight") * F.col("row.amount")).alias("n"))
+    amounts = rows.select(F.col("row.key"), (F.col("weight") * F.col("row.amount")).alias("n"))
     return amounts.groupBy("key").agg(F.sum("n").alias("total"))
 
 
@@ -95,19 +94,34 @@ def contribution_weights(
         partitions: Of the exchange by subscriber.
 
     Returns:
-        `subscriber`, `by`, `rows` (array of the keys and the amount), `weight` in 1/1024, at most 1024.
+        `subscriber`, `by`, `rows` (array of `key`, the finest, and `amount`, a key once), their `amount` in all,
+        `weight` in 1/1024, at most 1024.
     """
-    keys = [bound.key for bound in bounds if bound.key != EVERYTHING]
-    grouped = (
-        contributions.repartition(partitions, "subscriber")
-        .groupBy("subscriber", *by)
-        .agg(F.collect_list(F.struct(*keys, "amount")).alias("rows"))
+    finest, squared = len(bounds) - 1, F.col("amount") * F.col("amount")
+    totals = _totals_by_level(contributions.repartition(partitions, "subscriber"), bounds, by)
+    row = F.when(F.col("level") == finest, F.struct("key", "amount"))
+    grouped = totals.groupBy("subscriber", *by).agg(
+        F.collect_list(row).alias("rows"),
+        F.sum(F.when(F.col("level") == finest, F.col("amount"))).alias("amount"),
+        *[F.sum(F.when(F.col("level") == n, squared)).alias(f"norm_{n}") for n in range(len(bounds))],
     )
-    # Norms and weight are columns of their own, because an engine evaluates a shared expression at each mention.
-    norms = [_squared_norm(bound.key).alias(f"norm_{bound.key}") for bound in bounds]
-    normed = grouped.select("subscriber", *by, "rows", *norms)
-    weights = [_largest_weight(F.col(f"norm_{bound.key}"), bound.squared) for bound in bounds]
-    return normed.select("subscriber", *by, "rows", F.least(_long(FIXED_POINT), *weights).alias("weight"))
+    weights = [_largest_weight(F.col(f"norm_{n}"), bound.squared) for n, bound in enumerate(bounds)]
+    return grouped.select("subscriber", *by, "rows", "amount", F.least(_long(FIXED_POINT), *weights).alias("weight"))
+
+
+def _totals_by_level(contributions: DataFrame, bounds: Sequence[LevelBound], by: Sequence[str]) -> DataFrame:
+    """One row per subscriber, value of `by`, `level` and `key` there: the `amount` contributed, by plain hash grouping.
+
+    No lambda over a subscriber's rows: Spark interprets lambdas.
+    """
+    keys = [_long(0) if bound.key == EVERYTHING else F.col(bound.key) for bound in bounds]
+    levels = [F.struct(F.lit(n).alias("level"), key.alias("key")) for n, key in enumerate(keys)]
+    at_levels = contributions.select("subscriber", *by, "amount", F.explode(F.array(*levels)).alias("at"))
+    return (
+        at_levels.select("subscriber", *by, "amount", "at.level", "at.key")
+        .groupBy("subscriber", *by, "level", "key")
+        .agg(F.sum("amount").alias("amount"))
+    )
 
 
 def _largest_weight(norm: Column, squared: int) -> Column:
@@ -119,24 +133,6 @@ def _largest_weight(norm: Column, squared: int) -> Column:
 
 def _long(value: int) -> Column:
     return F.lit(value).cast("bigint")
-
-
-def _squared_norm(key: str) -> Column:
-    """Sum over keys of the squared total of a subscriber's rows, in one pass over its sorted keys.
-
-    A run of equal keys adds n (2 t - n) when a row of amount n brings its total to t: the telescoping of t^2.
-    """
-    if key == EVERYTHING:
-        return F.aggregate("rows", _long(0), lambda total, row: total + row["amount"], lambda total: total * total)
-
-    def step(state: Column, row: Column) -> Column:
-        total = F.when(state["key"] == row["key"], state["total"] + row["n"]).otherwise(row["n"])
-        squared = state["squared"] + row["n"] * (2 * total - row["n"])
-        return F.struct(row["key"].alias("key"), total.alias("total"), squared.alias("squared"))
-
-    rows = F.sort_array(F.transform("rows", lambda row: F.struct(row[key].alias("key"), row["amount"].alias("n"))))
-    nothing = F.struct(_long(-1).alias("key"), _long(0).alias("total"), _long(0).alias("squared"))
-    return F.aggregate(rows, nothing, step, lambda state: state["squared"])
 
 
 @dataclass(frozen=True)

@@ -201,8 +201,7 @@ def binned_subscribers(contributions: DataFrame, plan: ContributionHistogramPlan
     Stability: a subscriber stands in one bin at most, which depends on its own contributions and pseudonym only.
     """
     weighted = contribution_weights(contributions, plan.measured_bounds, by=["week"], partitions=partitions)
-    trips = F.aggregate("rows", F.lit(0).cast("bigint"), lambda total, row: total + row["amount"])
-    weekly = weighted.select("subscriber", "weight", trips.alias("trips"))
+    weekly = weighted.select("subscriber", "weight", F.col("amount").alias("trips"))
     monthly = weekly.groupBy("subscriber").agg(
         F.sum("trips").alias("trips"), F.sum(F.col("trips") * F.col("weight")).alias("kept")
     )

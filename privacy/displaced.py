@@ -15,7 +15,7 @@ from privacy.marginals import NOWHERE, OneKeyPlan, shown_dimension, shown_zones
 from privacy.places import NO_GUARD, Guard
 from privacy.policy import EventPolicy, TablePolicy
 from privacy.unit import Charge, PrivacyMonth
-from schemas.displacement import AWAY, STATUSES, TRANSITIONS
+from schemas.displacement import AWAY, HOME, SIGHTS, SIGHTS_A_NIGHT, STATUSES, TRANSITIONS
 from schemas.errors import ConfigError
 from schemas.published import ALL
 
@@ -26,8 +26,8 @@ N_TRANSITIONS = len(TRANSITIONS)
 class DisplacementPlan(OneKeyPlan):
     """A release of the residents of an event's area: at home, away or silent, from where and where to; means a day.
 
-    Keys are `((home * (n + 1)) + location) * 9 + 3 * previous status + status`: home counts the area's base cells,
-    location the n base cells of the domain, then silence. Tables by location are of those away.
+    Keys are `((home * (n + 1) + location) * 9 + 3 * previous status + status) * 6 + sight`: home counts the area's base
+    cells, location the n base cells of the domain, then silence. Tables by location are of those away.
 
     Args:
         event: Identifier of the declared event.
@@ -103,13 +103,16 @@ class DisplacementPlan(OneKeyPlan):
         return Guard(tuple(sorted(closed)), tuple(sorted({cell for guard in both for cell in guard.withheld})))
 
     def dimension(self, name: str, level: int, keys: Indices) -> tuple[Axis, Indices]:
-        """Return homes or locations at a level, or transitions; nobody whose home is withheld stands anywhere."""
-        where, transition = np.divmod(keys, N_TRANSITIONS)
+        """Return homes or locations at a level, transitions or sights; who lives at a withheld home stands nowhere."""
+        told, sight = np.divmod(keys, len(SIGHTS))
+        where, transition = np.divmod(told, N_TRANSITIONS)
         match name:
             case "home":
                 return self._homes(level, where)
             case "location":
                 return self._locations(level, where, transition % len(STATUSES) == AWAY)
+            case "sight":
+                return _SIGHT_AXIS, np.where(self._is_counted(where), sight, NOWHERE)
         return _TRANSITION_AXIS, np.where(self._is_counted(where), transition, NOWHERE)
 
     def _homes(self, level: int, where: Indices) -> tuple[Axis, Indices]:
@@ -132,14 +135,18 @@ class DisplacementPlan(OneKeyPlan):
         return counted
 
     def constants(self, table: TablePolicy) -> Mapping[str, Label]:
-        """Return resolutions of what a table is by, and the statuses of one that is not by transition."""
+        """Return resolutions of what a table is by, and what one says that is not by transition, or not by sight."""
         told: dict[str, Label] = {"event": self.event}
+        if "sight" not in table.by:
+            told["sight"] = ALL
         if table.resolution is not None:
             told |= {f"{name}_resolution": table.resolution for name in ("home", "location") if name in table.by}
         if "transition" in table.by:
             return told
-        status = STATUSES[AWAY] if "location" in table.by else ALL
-        return {**told, "status_before": ALL, "status": status, "transition": ALL}
+        told |= {"status_before": ALL, "transition": ALL}
+        if "sight" in table.by:
+            return told
+        return told | {"status": STATUSES[AWAY] if "location" in table.by else ALL}
 
     @property
     def _parameters(self) -> Mapping[str, JsonValue]:
@@ -170,5 +177,12 @@ _TRANSITION_AXIS = Axis(
         "status_before": tuple(before for before in STATUSES for _ in STATUSES),
         "status": STATUSES * len(STATUSES),
         "transition": TRANSITIONS,
+    }
+)
+
+_SIGHT_AXIS = Axis(
+    {
+        "status": (STATUSES[AWAY], STATUSES[HOME], ALL) * (len(SIGHTS) // SIGHTS_A_NIGHT),
+        "sight": SIGHTS,
     }
 )

@@ -1,7 +1,10 @@
 """Files that survive a crash: there whole or not at all, under their name or not."""
 
+import fcntl
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 
@@ -19,6 +22,20 @@ def write_whole(path: Path, content: bytes) -> None:
         Path(name).unlink(missing_ok=True)
         raise
     flush_names(path.parent)
+
+
+@contextmanager
+def alone_in(folder: Path) -> Iterator[None]:
+    """Keep others who ask for it waiting; ends with the process, however that ends.
+
+    The lock is the folder's own: it leaves no file, and is another one than that of a lock file in it.
+    """
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def write_public(path: Path, content: bytes) -> None:
@@ -39,9 +56,15 @@ def write_flushed(path: Path, content: bytes) -> None:
 
 
 def flush_names(folder: Path) -> None:
-    """Wait until the names in a folder, hence a rename in it, are on the disk."""
+    """Wait until the names in a folder, hence a rename in it, are on the disk; of a file, its bytes."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def flush_tree(folder: Path) -> None:
+    """Wait until all files under a folder that others wrote, and their names, are on the disk."""
+    for path in (*folder.rglob("*"), folder, folder.parent):
+        flush_names(path)

@@ -1,4 +1,4 @@
-"""Flat tables of subscribers: the plans of presence, active subscribers, residents and churn, and what they share.
+"""Flat tables of subscribers: the plans of presence, roaming, active subscribers, residents and churn.
 
 A release is a few public tables over one vector of contributions. Every key of a table is measured and published: no
 cut, so nothing is chosen by its noise, and a zone without a subscriber is a row like any other
@@ -22,6 +22,7 @@ from privacy.hierarchy import Indices, ZoneTree
 from privacy.places import Guard
 from privacy.plan import PeriodicPlan, Plan
 from privacy.policy import StrataPolicy, TablePolicy
+from schemas.countries import DOMESTIC, OTHER
 from schemas.published import ALL, CHANGES
 from schemas.subscriber_days import NOT_AVAILABLE
 
@@ -182,12 +183,49 @@ class OneKeyPlan(MarginalsPlan):
         return NOTHING_CUT
 
 
+@dataclass(frozen=True)
+class RoamingCountries:
+    """The countries that rows are by: public.
+
+    Args:
+        home: The installation's, ISO 3166-1 alpha-2; none where it holds no country of any SIM.
+        listed: Those that are counted each for itself.
+    """
+
+    home: str | None
+    listed: tuple[str, ...]
+
+    @classmethod
+    def of(cls, strata: StrataPolicy, home: str | None) -> "RoamingCountries":
+        """Return a policy's countries, as seen from one of them or from another."""
+        return cls(home, tuple(country for country in strata.sim_countries if country != home))
+
+    @property
+    def foreign(self) -> tuple[str, ...]:
+        """What is said of a country abroad."""
+        return (*self.listed, OTHER)
+
+    @property
+    def of_sims(self) -> tuple[str, ...]:
+        """What is said of a SIM; last where its country is not held."""
+        return (DOMESTIC, *self.foreign, NOT_AVAILABLE)
+
+    def terms(self, said: tuple[str, ...]) -> dict[str, JsonValue]:
+        """Return what a release fixes and its card says: which country is domestic, and what rows may say."""
+        return {"home_country": self.home, "countries": said}
+
+
 @dataclass(frozen=True, kw_only=True)
 class PresencePlan(PeriodicPlan, MarginalsPlan):
-    """A release of who is where at which hours: zones by 4-hour bins, means a day.
+    """A release of who is where at which hours: zones by 4-hour bins, some by country of the SIM too; means a day.
 
-    Keys are `zone * BINS + bin`; a subscriber has one a day and bin in which it was seen.
+    Keys are `(zone * BINS + bin) * n_countries + country`; a subscriber has one a day and bin in which it was seen.
+
+    Args:
+        countries: Of SIMs.
     """
+
+    countries: RoamingCountries
 
     @property
     def days(self) -> int:
@@ -205,18 +243,94 @@ class PresencePlan(PeriodicPlan, MarginalsPlan):
         return SEEN_ALL_DAY
 
     @property
+    def n_countries(self) -> int:
+        """Number of values of the country of a SIM."""
+        return len(self.countries.of_sims)
+
+    @property
+    def bound_levels(self) -> tuple[int, ...]:
+        """Numbers of the levels whose bound on zones and bins no coarser level implies: sums of parts are longer."""
+        least = [self._least(resolution) for resolution in self.zones.resolutions]
+        return tuple(n for n, squared in enumerate(least) if all(squared < coarser for coarser in least[:n]))
+
+    @property
     def bounds(self) -> tuple[LevelBound, ...]:
-        """The bound at each resolution of the tables, coarse to fine."""
-        return tuple(LevelBound(f"key_{resolution}", self._least(resolution)) for resolution in self.zones.resolutions)
+        """The bound on zones and bins at each of those levels, coarse to fine; and what it implies at finest keys."""
+        resolutions = [self.zones.resolutions[level] for level in self.bound_levels]
+        by_zone = [LevelBound(f"key_{resolution}", self._least(resolution)) for resolution in resolutions]
+        return (*by_zone, LevelBound("key", by_zone[-1].squared))
 
     def _least(self, resolution: int) -> int:
         return min(self.squared(table) for table in self.product.tables if table.resolution == resolution)
 
     def dimension(self, name: str, level: int, keys: Indices) -> tuple[Axis, Indices]:
-        """Return the zones of a level, or the bins."""
-        if name == "bin":
-            return Axis({"bin_start_h": tuple(range(0, 24, BIN_HOURS))}), keys % BINS
-        return zone_dimension(name, self.zones, level, keys // BINS)
+        """Return the zones of a level, the bins or the countries of SIMs."""
+        match name:
+            case "bin":
+                return Axis({"bin_start_h": tuple(range(0, 24, BIN_HOURS))}), keys // self.n_countries % BINS
+            case "sim_country":
+                return Axis({"sim_country": self.countries.of_sims}), keys % self.n_countries
+        return zone_dimension(name, self.zones, level, keys // (self.n_countries * BINS))
+
+    def constants(self, table: TablePolicy) -> Mapping[str, Label]:
+        """Return `all` for the country of SIMs, in a table that is not by it."""
+        whole = {} if "sim_country" in table.by else {"sim_country": ALL}
+        return {**super().constants(table), **whole}
+
+    @property
+    def _parameters(self) -> Mapping[str, JsonValue]:
+        return {**super()._parameters, **self.countries.terms(self.countries.of_sims)}
+
+    @property
+    def _subject(self) -> Mapping[str, JsonValue]:
+        return {**super()._subject, **self.countries.terms(self.countries.of_sims)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class RoamingPlan(PeriodicPlan, OneKeyPlan):
+    """A release of who roams, mean a day: visitors by zone and country of the SIM, residents by country visited.
+
+    Keys are `country * (n_zones + 1) + zone`, the last zone being abroad; a subscriber has one on a day on which it
+    roams.
+
+    Args:
+        countries: That SIMs come from and residents visit.
+    """
+
+    countries: RoamingCountries
+
+    @property
+    def days(self) -> int:
+        """The days of the period."""
+        return self.period.n_days
+
+    @property
+    def abroad(self) -> int:
+        """Number that stands for a zone where a subscriber is abroad."""
+        return len(self.zones.levels[-1].zones)
+
+    @property
+    def subject(self) -> str:
+        """What is counted."""
+        return "Subscribers who roam: visitors from abroad and residents abroad"
+
+    def dimension(self, name: str, level: int, keys: Indices) -> tuple[Axis, Indices]:
+        """Return the zones of a level, the countries of visitors or those that residents visit."""
+        country, zone = np.divmod(keys, self.abroad + 1)
+        is_abroad = zone == self.abroad
+        if name == "zone":
+            axis, position = zone_dimension(name, self.zones, level, np.where(is_abroad, 0, zone))
+            return axis, np.where(is_abroad, NOWHERE, position)
+        counts = is_abroad if name == "visited_country" else ~is_abroad
+        return Axis({name: self.countries.foreign}), np.where(counts, country, NOWHERE)
+
+    @property
+    def _parameters(self) -> Mapping[str, JsonValue]:
+        return {**super()._parameters, **self.countries.terms(self.countries.foreign)}
+
+    @property
+    def _subject(self) -> Mapping[str, JsonValue]:
+        return {**super()._subject, **self.countries.terms(self.countries.foreign)}
 
 
 @dataclass(frozen=True, kw_only=True)

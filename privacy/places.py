@@ -23,7 +23,7 @@ from pydantic import ConfigDict, Field, StringConstraints, TypeAdapter, Validati
 from pydantic.dataclasses import dataclass as validated
 
 from privacy.canonical import sha256_hex
-from privacy.zoning import AdminUnits, zones_of_cells
+from privacy.zoning import AdminUnits, is_cell, zones_of_cells
 from schemas.errors import ConfigError
 
 LEAST_OTHERS: Final = 2
@@ -84,7 +84,7 @@ class SensitivePlace:
     def _is_somewhere(self) -> Self:
         if sum(map(bool, (self.cells, self.bbox, self.polygon))) != 1:
             raise ValueError("give exactly one of cells, bbox and polygon")
-        if odd := [cell for cell in self.cells if not h3.is_valid_cell(cell)]:
+        if odd := [cell for cell in self.cells if not is_cell(cell)]:
             raise ValueError(f"{odd[0]!r} is no H3 cell")
         if self.bbox and not (self.bbox[0] < self.bbox[2] and -90 <= self.bbox[1] < self.bbox[3] <= 90):
             raise ValueError("bbox is not west, south, east, north")

@@ -8,6 +8,7 @@ import tomllib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, timedelta
+from importlib.resources import files
 from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
@@ -27,6 +28,7 @@ from privacy.canonical import sha256_hex
 from privacy.sensitivity import SensitivityClass, SensitivityPolicy
 from privacy.unit import Charge, Period, PeriodKind, PrivacyMonth, ScheduledRelease
 from privacy.zoning import MOST_ADMIN_LEVELS, Zoning
+from schemas.countries import countries
 from schemas.errors import ConfigError, PrivacyError
 
 SHIPPED: Final = Path(__file__).with_name("policy.toml")
@@ -59,19 +61,22 @@ CalendarMonth = Annotated[int, Field(ge=1, le=12, strict=True)]
 _EVERY_MONTH: Final = tuple(range(1, 13))
 
 DIMENSIONS: Final[Mapping[str, frozenset[str]]] = {
-    "presence": frozenset({"zone", "bin"}),
+    "presence": frozenset({"zone", "bin", "sim_country"}),
+    "roaming": frozenset({"zone", "sim_country", "visited_country"}),
     "active_subscribers": frozenset({"zone"}),
     "residents": frozenset({"zone", "sex", "age_band"}),
     "churn": frozenset({"zone", "change"}),
-    "displacement": frozenset({"home", "location", "transition"}),
+    "displacement": frozenset({"home", "location", "transition", "sight"}),
 }
 """What the tables of a product can be by. A table by location is of those away; by nothing, of the whole domain."""
 
-_SEVERAL_KEYS: Final = frozenset({"presence"})
-"""Products under several of whose keys a subscriber stands at once: what is bounded is the norm over all dimensions,
-so a table by fewer has no bound. Of the others each subscriber has one key, and so one in every table."""
+_SEVERAL_KEYS: Final[Mapping[str, frozenset[str]]] = {"presence": frozenset({"zone", "bin"})}
+"""Products under several of whose keys a subscriber stands at once, with the dimensions over which the norm is bounded:
+a table by fewer has no bound. Of the others each subscriber has one key, and so one in every table."""
 
-_ONE_KEY: Final = frozenset({"active_subscribers", "residents", "relocations", "churn", "migration", "displacement"})
+_ONE_KEY: Final = frozenset(
+    {"active_subscribers", "roaming", "residents", "relocations", "churn", "migration", "displacement"}
+)
 """Products in which a subscriber counts under one key: it is one, and nothing of it is cut off."""
 
 _VANISHED: Final = 1
@@ -428,15 +433,26 @@ class MobilityPolicy:
 
 @dataclass(frozen=True, config=_STRICT)
 class StrataPolicy:
-    """The public values of a registrant's stratum; any other value counts as not available, and is never imputed.
+    """The public values of a stratum; any other value counts as not available, and is never imputed.
 
     Args:
-        sex: Values of sex.
-        age_bands: Values of the age band.
+        sex: Values of the registrant's sex.
+        age_bands: Values of the registrant's age band.
+        sim_countries: Countries, ISO 3166-1 alpha-2, of which SIMs and visits are counted each for itself; all others
+            count together.
     """
 
     sex: tuple[str, ...]
     age_bands: tuple[str, ...]
+    sim_countries: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _lists_countries(self) -> Self:
+        if odd := sorted(set(self.sim_countries) - countries().keys()):
+            raise ValueError(f"{odd[0]} is no ISO 3166-1 alpha-2 code of a country")
+        if len(set(self.sim_countries)) != len(self.sim_countries):
+            raise ValueError("a country is listed twice")
+        return self
 
 
 @dataclass(frozen=True, config=_STRICT)
@@ -478,6 +494,21 @@ class AwayPolicy:
 
 
 @dataclass(frozen=True, config=_STRICT)
+class GatePolicy:
+    """When a day looks complete, by its released count of active subscribers.
+
+    Args:
+        least_share: Of the usual count of its weekday: less is incomplete.
+        look_back_weeks: Weeks before whose released counts make the usual, by their median.
+        least_weeks: Of these, how many have to be released; with fewer no day is judged.
+    """
+
+    least_share: Annotated[float, Field(gt=0, lt=1, strict=True)] = 0.7
+    look_back_weeks: Annotated[int, Field(ge=1, le=13, strict=True)] = 4
+    least_weeks: Annotated[int, Field(ge=1, le=13, strict=True)] = 2
+
+
+@dataclass(frozen=True, config=_STRICT)
 class Policy:
     """The whole policy, validated.
 
@@ -490,6 +521,7 @@ class Policy:
         away: Who is away from home after an event.
         products: Products released period after period.
         events: Products released after a declared event.
+        gate: When a day looks complete.
         sensitivity: What makes a release sensitive.
         sha256: Digest of the file's bytes, for the card: who changes a comment changes it too.
     """
@@ -502,6 +534,7 @@ class Policy:
     away: AwayPolicy
     products: tuple[ProductPolicy, ...]
     events: tuple[EventPolicy, ...] = ()
+    gate: GatePolicy = GatePolicy()
     sensitivity: SensitivityPolicy = SensitivityPolicy()
     sha256: str = ""
 
@@ -533,8 +566,9 @@ class Policy:
         Raises:
             ConfigError: The file is missing, is not TOML, or contradicts itself.
         """
+        # the shipped one may stand in a zip, as a submitted job's code does, where no path leads
+        content = _read(path) if path else files(__package__).joinpath(SHIPPED.name).read_bytes()
         path = path or SHIPPED
-        content = _read(path)
         try:
             return TypeAdapter(cls).validate_python({**_toml(content, path), "sha256": sha256_hex(content)})
         except ValidationError as error:
@@ -594,8 +628,11 @@ def _check_tables(product: str, tables: tuple[TablePolicy, ...], micro_rho: int)
     known = DIMENSIONS.get(product, frozenset())
     if unknown := sorted({name for table in tables for name in table.by} - known):
         raise ValueError(f"{product} has no table by {', '.join(unknown)}: by {', '.join(sorted(known)) or 'nothing'}")
-    if product in _SEVERAL_KEYS and any(set(table.by) != known for table in tables):
-        raise ValueError(f"a table of {product} is by {', '.join(sorted(known))}, by all of them")
+    needed = _SEVERAL_KEYS.get(product, frozenset())
+    if any(not needed <= set(table.by) for table in tables):
+        raise ValueError(f"a table of {product} is by {', '.join(sorted(needed))}, by all of them")
+    if any("visited_country" in table.by and len(table.by) > 1 for table in tables):
+        raise ValueError("a table by visited_country is by nothing else: who is abroad is in no zone")
     _check_one(product, tables)
     if not _resolutions(tables):
         raise ValueError(f"{product} has no table by zones")

@@ -23,6 +23,7 @@ _OPEN: Final[Mapping[str, Callable[[bytes], Opened]]] = {
     "od_trips": open_pairs,
     "contribution_histogram": open_contribution_histogram,
     "presence": open_marginals,
+    "roaming": open_marginals,
     "home_visits": open_pairs,
     "residents": open_marginals,
     "relocations": open_pairs,
@@ -97,13 +98,7 @@ def release(
         LedgerError: The ledger has forgotten what a bundle or the vault shows, or does not pass its check.
         UnboundedContributionError: The totals were bounded otherwise than the plan says.
     """
-    ledger.reserve(
-        plan.specification,
-        caps=policy.caps,
-        event_pools=policy.event_pools,
-        known_heads=known_heads,
-        artefacts=vault.kept(),
-    )
+    reserve(plan, ledger=ledger, vault=vault, policy=policy, known_heads=known_heads)
     seal = ledger.sealed(plan.key)
     if seal is None:
         bounded, inputs_sha256 = exact()
@@ -112,6 +107,23 @@ def release(
         if seal.artefact_sha256 != drawn:
             vault.discard(drawn)
     return _opened(seal, vault)
+
+
+def reserve(plan: Plan, *, ledger: Ledger, vault: Vault, policy: Policy, known_heads: Iterable[str] = ()) -> None:
+    """Charge a plan once, before anything is drawn; again: nothing is charged. The arguments are those of `release`.
+
+    Raises:
+        BudgetExceededError: The release would overrun a pool.
+        SpecificationChangedError: It was reserved under another specification.
+        LedgerError: The ledger has forgotten what a bundle or the vault shows, or does not pass its check.
+    """
+    ledger.reserve(
+        plan.specification,
+        caps=policy.caps,
+        event_pools=policy.event_pools,
+        known_heads=known_heads,
+        artefacts=vault.kept(),
+    )
 
 
 def sealed_release(key: ReleaseKey, *, ledger: Ledger, vault: Vault) -> Release | None:

@@ -5,6 +5,7 @@ Which unit a base cell belongs to is public: it is decided on the operator's net
 """
 
 import json
+import re
 import zlib
 from base64 import b64decode, b64encode
 from collections import Counter
@@ -22,6 +23,14 @@ from schemas.errors import ConfigError
 
 MOST_ADMIN_LEVELS: Final = 4
 """The finest admin level that COD-AB has."""
+
+
+_HEXADECIMAL: Final = re.compile(r"[0-9a-fA-F]{1,16}")
+
+
+def is_cell(name: str) -> bool:
+    """Tell whether a text names an H3 cell; H3 itself overflows at longer texts, and reads signs, spaces and `0x`."""
+    return bool(_HEXADECIMAL.fullmatch(name)) and h3.is_valid_cell(name)
 
 
 class Zoning(StrEnum):

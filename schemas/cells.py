@@ -1,8 +1,13 @@
 """Radio cells and the zones they stand in: the operator's network, not personal data."""
 
+from typing import Final
+
 from pyspark.sql.types import DateType, DoubleType, LongType, StringType
 
 from schemas.contract import Column, Confidentiality, Contract
+
+RENAMED_FROM: Final = "renamed_from"
+"""Column that a cell table may have besides: the cell's name before, under which events may still come."""
 
 CELLS = Contract(
     name="cells",

@@ -16,6 +16,7 @@ from schemas.exact import EXACT_TOTALS
 from schemas.network import NETWORK_STATUS, OUTAGES
 from schemas.nights import NIGHTS
 from schemas.published import PUBLIC_TABLES
+from schemas.quality import ZONE_HOURS
 from schemas.subscriber_days import QUARANTINE, SUBSCRIBER_DAY_PARTS, SUBSCRIBER_DAYS
 
 TABLES: Final = (
@@ -25,6 +26,7 @@ TABLES: Final = (
     SUBSCRIBER_DAY_PARTS,
     QUARANTINE,
     SUBSCRIBER_DAYS,
+    ZONE_HOURS,
     NIGHTS,
     OUTAGES,
     RESIDENT_STATUSES,

@@ -1,7 +1,8 @@
 """Where the residents of a stricken area are, day by day.
 
 A **status** is one of three, a **transition** one of nine: the status of the day before and that of the day. Both are
-counted from 0, so that a transition is `3 * previous status + status`.
+counted from 0, so that a transition is `3 * previous status + status`. A **sight**, one of six, says whether the night
+itself was seen.
 """
 
 from typing import Final
@@ -30,6 +31,20 @@ TRANSITIONS: Final = (
 The stock of people away keeps S(t) = S(t - 1) + newly_away + reappeared_away - returned - lost.
 """
 
+SIGHTS: Final = (
+    "seen_away", "seen_home", "not_seen",
+    "dark_seen_away", "dark_seen_home", "dark_not_seen",
+)  # fmt: skip
+"""Name of each sight: whether the night that ends on the day was itself seen, and where, from homes that had a tower
+that night and from homes in the dark.
+
+A status may be a week old; a sight is of the one night. In the dark: the operator's outage feed has all towers of the
+home's zone down at some time of it.
+"""
+
+SIGHTS_A_NIGHT: Final = len(SIGHTS) // 2
+"""Sights of a home that is not in the dark; those of one in the dark follow, in the same order."""
+
 RESIDENT_STATUSES = Contract(
     name="resident_statuses",
     grain="one row per resident of an event's area and local day; a stage's result, never stored",
@@ -42,6 +57,8 @@ RESIDENT_STATUSES = Contract(
                nullable=True),
         Column("previous_status", LongType(), "Status of the day before: 0 home, 1 away, 2 silent."),
         Column("status", LongType(), "Status of the day: 0 home, 1 away, 2 silent."),
+        Column("sight", LongType(), "The night itself: 0 seen away, 1 seen at home, 2 not seen; 3 to 5 the same of a "
+               "home in the dark."),
     ),
     confidentiality=Confidentiality.CONFIDENTIAL,
 )  # fmt: skip

@@ -39,6 +39,14 @@ class InputError(WhimbrelError):
     """A delivery, a cell table or a needed day is missing or unreadable."""
 
 
+class StorageError(WhimbrelError):
+    """A disk is full, or refuses to be written to."""
+
+
+class QualityGateError(WhimbrelError):
+    """Released counts say that days are not complete."""
+
+
 class BundleError(WhimbrelError):
     """A release bundle is damaged or contradicts itself."""
 

@@ -123,16 +123,55 @@ MIGRATION = _pairs(
 
 _SUBSCRIBERS: Final = "subscribers"
 
+_COUNTRY: Final = "ISO 3166-1 alpha-2 code where the policy lists it, else 'other'"
+
 PRESENCE = Contract(
     name="presence",
-    grain="one row per period, zone and 4-hour bin of the day, for every zone and bin; resolutions are apart",
-    key=("period", "zone", "bin_start_h"),
+    grain="one row per period, zone, 4-hour bin of the day and country of the SIM, for every one; resolutions and "
+    "breakdowns are apart",
+    key=("period", "zone", "bin_start_h", "sim_country"),
+    version=2,
     columns=(
         _PERIOD,
         Column("zone", StringType(), "Zone of the last event in the bin (H3 or p-code)."),
         Column("resolution", IntegerType(), f"{_LEVEL} of the zone."),
         Column("bin_start_h", IntegerType(), "Hour of the local day at which the bin begins; it lasts 4 hours.", "h"),
+        Column(
+            "sim_country",
+            StringType(),
+            f"Of the SIM: {_COUNTRY}; 'domestic' of the country's own, 'not available' where not held, 'all' where not "
+            "broken down.",
+        ),
         *_numbers(_SUBSCRIBERS, "Bounded subscribers there in that bin, mean a day; may be below zero, by its noise."),
+        _QUALITY,
+        _DEFINITION,
+    ),
+    confidentiality=Confidentiality.PUBLIC,
+)
+
+ROAMING = Contract(
+    name="roaming",
+    grain="one row per period, zone, country of the SIM and country visited, for every one of each breakdown; "
+    "breakdowns are apart",
+    key=("period", "zone", "sim_country", "visited_country"),
+    columns=(
+        _PERIOD,
+        *_zone_or_country("Zone of the day's last event"),
+        Column(
+            "sim_country",
+            StringType(),
+            f"Inbound, of the SIM: {_COUNTRY}; empty: the country's own SIMs, abroad.",
+            "",
+            nullable=True,
+        ),
+        Column(
+            "visited_country",
+            StringType(),
+            f"Outbound, of the network: {_COUNTRY}; empty: here, SIMs from abroad.",
+            "",
+            nullable=True,
+        ),
+        *_numbers(_SUBSCRIBERS, "Subscribers who roam, mean a day; may be below zero, by its noise."),
         _QUALITY,
         _DEFINITION,
     ),
@@ -188,8 +227,9 @@ CHURN = Contract(
 
 DISPLACED = Contract(
     name="displacement",
-    grain="one row per period, home, location and transition, for every one of each breakdown; breakdowns are apart",
-    key=("period", "home", "location", "transition"),
+    grain="one row per period, home, location, transition and sight, for every one of each breakdown; breakdowns are "
+    "apart",
+    key=("period", "home", "location", "transition", "sight"),
     columns=(
         _PERIOD,
         Column("event", StringType(), "Identifier of the declared event."),
@@ -203,9 +243,12 @@ DISPLACED = Contract(
                nullable=True),
         Column("status_before", StringType(), "Status of the day before: home, away or silent; 'all' where not broken "
                "down."),
-        Column("status", StringType(), "Status of the day: home, away or silent."),
+        Column("status", StringType(), "Status of the day: home, away or silent; 'all' where not broken down."),
         Column("transition", StringType(), "Status of the day before and that of the day, as one word; 'all' where not "
                "broken down."),
+        Column("sight", StringType(), "The night that ends on the day, whatever was seen before: seen_away, seen_home, "
+               "not_seen; with 'dark_' before it where all towers of the home were down in it; 'all' where not broken "
+               "down."),
         *_numbers(_SUBSCRIBERS, "Residents of the area, mean a day; may be below zero, by its noise."),
         _QUALITY,
         _DEFINITION,
@@ -241,6 +284,7 @@ CONTRIBUTION_HISTOGRAM = Contract(
 PUBLIC_TABLES: Final = (
     OD_TRIPS,
     PRESENCE,
+    ROAMING,
     HOME_VISITS,
     RESIDENTS,
     RELOCATIONS,

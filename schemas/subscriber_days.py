@@ -32,9 +32,16 @@ _COLUMNS = (
         "Points of the day, sorted; a repeated row is a repeated point.",
         "second << 32 | cell index",
     ),
-    Column("events", LongType(), "Number of points.", "rows"),
+    Column("events", LongType(), "Number of points, here and abroad.", "rows"),
     Column("sex", StringType(), f"Sex of the SIM's registrant, or '{NOT_AVAILABLE}'."),
     Column("age_band", StringType(), f"Age band of the SIM's registrant, or '{NOT_AVAILABLE}'."),
+    Column("sim_country", StringType(), f"Country of the SIM, ISO 3166-1 alpha-2, or '{NOT_AVAILABLE}'."),
+    Column(
+        "abroad",
+        ArrayType(LongType()),
+        "Points of the day on networks abroad, sorted; none in most days. No product but `roaming` reads them.",
+        "second << 32 | ISO 3166-1 numeric code",
+    ),
 )
 
 SUBSCRIBER_DAY_PARTS = Contract(
@@ -43,6 +50,7 @@ SUBSCRIBER_DAY_PARTS = Contract(
     key=("subscriber", "local_date"),
     columns=_COLUMNS,
     confidentiality=Confidentiality.CONFIDENTIAL,
+    version=2,
 )
 
 SUBSCRIBER_DAYS = Contract(
@@ -51,6 +59,7 @@ SUBSCRIBER_DAYS = Contract(
     key=("subscriber", "local_date"),
     columns=_COLUMNS,
     confidentiality=Confidentiality.CONFIDENTIAL,
+    version=2,
 )
 
 QUARANTINE = Contract(

@@ -56,6 +56,18 @@ SOURCES = {
     ),
 }
 
+ROAMING_SOURCES = {
+    "with_countries": SourceConfig(
+        format="parquet",
+        columns=ColumnMapping(
+            subscriber="msisdn", time="event_at", cell="cell_id", sex="sex", age_band="age_band", sim_country="sim"
+        ),
+    ),
+    "abroad": SourceConfig(
+        format="parquet", columns=ColumnMapping(subscriber="msisdn", time="event_at", visited_country="plmn")
+    ),
+}
+
 
 def installation(root, *, cells, policy=None):
     """A configuration whose folders, key and ledger lie under `root`."""
@@ -64,12 +76,12 @@ def installation(root, *, cells, policy=None):
     key.write_text(KEY)
     key.chmod(0o600)
     return Config(
-        country=CountryConfig(name="Numenia", timezone="Indian/Mauritius"),
+        country=CountryConfig(name="Numenia", timezone="Indian/Mauritius", code="ZA"),
         storage=StorageConfig(confidential=root / "confidential", release=root / "release"),
         engine=EngineConfig(shuffle_partitions=2),
         pseudonyms=PseudonymConfig(key_file=key),
         cells=CellsConfig(path=cells),
-        sources=SOURCES,
+        sources=SOURCES | ROAMING_SOURCES,
         approval=with_keys(root),
         policy=policy,
     )
@@ -87,7 +99,7 @@ def run_whimbrel(line, monkeypatch, capsys):
 def deliver(session, config, paths, *, layout="whimbrel", first=FIRST, last=LAST, **options):
     """Ingest files as one delivery."""
     storage = Storage.of(config.storage)
-    return ingest(session, config, storage, paths, source=SOURCES[layout], first=first, last=last, **options)
+    return ingest(session, config, storage, paths, source=config.sources[layout], first=first, last=last, **options)
 
 
 def release_week(session, config, *, period=WEEK, revision=1, **options):
@@ -121,8 +133,8 @@ def _plain(value):
     return tuple(value) if isinstance(value, list) else "" if value is None else value
 
 
-def subscriber_days(storage, first=FIRST, last=LAST):
-    """What readers of the days see, as {(day, subscriber): (points, events)}."""
+def subscriber_days(storage, first=FIRST, last=LAST, *, columns=("sex", "age_band")):
+    """What readers of the days see, as {(day, subscriber): (points, events, *columns)}."""
     days = [date.fromordinal(n) for n in range(first.toordinal(), last.toordinal() + 1)]
     seen = {}
     for contract, version, day in storage.current(SUBSCRIBER_DAYS, days):
@@ -130,7 +142,7 @@ def subscriber_days(storage, first=FIRST, last=LAST):
         for row in pq.read_table(folder, partitioning=None).to_pylist() if folder.exists() else []:
             assert (day, row["subscriber"]) not in seen, "a subscriber's day stands twice"
             assert row["local_date"] == day, "a row stands in another day's folder"
-            seen[day, row["subscriber"]] = (tuple(row["points"]), row["events"], row["sex"], row["age_band"])
+            seen[day, row["subscriber"]] = (tuple(row["points"]), row["events"], *(row[name] for name in columns))
     return seen
 
 
@@ -228,17 +240,26 @@ def totals_of_days(session, days, plan, *, mobility=None):
 
 
 def days_table(days, strata=None):
-    """Subscriber days as the contract wants them; `strata` holds (sex, age band) of those (subscriber, day) known."""
-    strata = strata or {}
+    """Subscriber days as the contract wants them.
+
+    Args:
+        days: {(subscriber, day): [(second, cell index), ...]}; a cell below zero is a country abroad, less its numeric
+            code.
+        strata: (sex, age band, country of the SIM), or the first two, of those (subscriber, day) known.
+    """
     rows = [
         {
             "subscriber": who,
             "local_date": day,
-            "points": sorted(second << SECOND_SHIFT | cell for second, cell in points),
+            "points": sorted(second << SECOND_SHIFT | cell for second, cell in points if cell >= 0),
+            "abroad": sorted(second << SECOND_SHIFT | -cell for second, cell in points if cell < 0),
             "events": len(points),
-            "sex": strata.get((who, day), (NOT_AVAILABLE, NOT_AVAILABLE))[0],
-            "age_band": strata.get((who, day), (NOT_AVAILABLE, NOT_AVAILABLE))[1],
+            **dict.fromkeys(STRATA, NOT_AVAILABLE),
+            **dict(zip(STRATA, (strata or {}).get((who, day), ()), strict=False)),
         }
         for (who, day), points in days.items()
     ]
     return pa.Table.from_pylist(rows, schema=SUBSCRIBER_DAYS.arrow_schema)
+
+
+STRATA = ("sex", "age_band", "sim_country")

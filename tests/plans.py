@@ -9,12 +9,19 @@ from privacy.bounding import EVERYTHING, Bounded
 from privacy.displaced import DisplacementPlan
 from privacy.hierarchy import ZoneTree
 from privacy.ledger import Opening, ReleaseKey
-from privacy.marginals import ActiveSubscribersPlan, ChurnPlan, PresencePlan, ResidentsPlan
+from privacy.marginals import (
+    ActiveSubscribersPlan,
+    ChurnPlan,
+    PresencePlan,
+    ResidentsPlan,
+    RoamingCountries,
+    RoamingPlan,
+)
 from privacy.pairs import HomeVisitsPlan, MigrationPlan, RelocationsPlan
 from privacy.places import NO_GUARD
 from privacy.policy import Policy
 from privacy.unit import Period
-from schemas.displacement import SILENT
+from schemas.displacement import AWAY, HOME, SILENT
 from tests.oracle import bounding
 
 CELLS = tuple(
@@ -25,6 +32,7 @@ CELLS = tuple(
 ONSET = date(2026, 4, 8)
 PERIODS = {
     "presence": "2026-W10",
+    "roaming": "2026-W10",
     "active_subscribers": "2026-03-04",
     "residents": "2026-03",
     "displacement": "2026-04-09",
@@ -35,6 +43,7 @@ PERIODS = {
 }
 _CLASSES = {
     "presence": PresencePlan,
+    "roaming": RoamingPlan,
     "active_subscribers": ActiveSubscribersPlan,
     "residents": ResidentsPlan,
     "home_visits": HomeVisitsPlan,
@@ -42,6 +51,10 @@ _CLASSES = {
     "churn": ChurnPlan,
     "migration": MigrationPlan,
 }
+
+
+COUNTRIES = RoamingCountries("ZA", ("FR", "IN"))
+"""A country, and the two that are counted each for itself."""
 
 
 def plan_of(product, *, period=None, cells=CELLS, guard=NO_GUARD, policy=None, **fields):
@@ -63,8 +76,9 @@ def plan_of(product, *, period=None, cells=CELLS, guard=NO_GUARD, policy=None, *
     if product == "displacement":
         event = {"event": "flood-2026-04", "name": "Flood of April", "hazard": "flood", "onset": ONSET}
         return DisplacementPlan(**{**shared, **event, "homes": tuple(sorted(cells))[:11], **fields})
-    strata = {"strata": policy.strata} if product == "residents" else {}
-    return _CLASSES[product](**shared, **strata, **fields)
+    by_country = {"countries": COUNTRIES}
+    strata = {"residents": {"strata": policy.strata}, "presence": by_country, "roaming": by_country}
+    return _CLASSES[product](**{**shared, **strata.get(product, {}), **fields})
 
 
 def opening_of(plan):
@@ -77,24 +91,26 @@ def n_keys(plan):
     n = len(plan.zones.levels[-1].zones)
     match plan.key.product:
         case "presence":
-            return n * 6
+            return n * 6 * plan.n_countries
+        case "roaming":
+            return (n + 1) * 3
         case "residents":
             return n * plan.n_sex * plan.n_age
         case "displacement":
-            return len(plan.homes) * (len(plan.zones.base_cells) + 1) * 9
-        case "churn":
-            return n * 2
-        case "active_subscribers":
-            return n
-    return n * n
+            return len(plan.homes) * (len(plan.zones.base_cells) + 1) * 9 * 6
+    return n * {"churn": 2, "active_subscribers": 1}.get(plan.key.product, n)
 
 
 def possible(plan, key):
-    """Whether a subscriber can stand under a finest key: the location of a day is none if and only if it is silent."""
+    """Whether a subscriber can stand under a finest key.
+
+    The location of a day is none if and only if it is silent; who was seen in the night is where its status says.
+    """
     if plan.key.product != "displacement":
         return True
-    n = len(plan.zones.base_cells)
-    return (key // 9 % (n + 1) == n) == (key % 3 == SILENT)
+    n, (told, sight) = len(plan.zones.base_cells), divmod(key, 6)
+    is_told = (told // 9 % (n + 1) == n) == (told % 3 == SILENT)
+    return is_told and told % 3 in ((AWAY,), (HOME,), (HOME, AWAY, SILENT))[sight % 3]
 
 
 def totals_of(plan, amounts):
@@ -130,5 +146,6 @@ def _coarse(plan, level, key):
         return place[h3.cell_to_parent(finest[zone], coarser.resolution)]
 
     if plan.key.product == "presence":
-        return parent(key // 6) * 6 + key % 6
+        zone, number = divmod(key // plan.n_countries, 6)
+        return parent(zone) * 6 + number
     return parent(key // len(finest)) * len(coarser.zones) + parent(key % len(finest))

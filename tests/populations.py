@@ -17,11 +17,19 @@ from jobs.population import Setting, months_read, subscribers
 from jobs.releases import withheld_indexes, zone_rows
 from privacy.hierarchy import ZoneTree
 from privacy.ledger import ReleaseKey
-from privacy.marginals import ActiveSubscribersPlan, ChurnPlan, PresencePlan, ResidentsPlan
+from privacy.marginals import (
+    ActiveSubscribersPlan,
+    ChurnPlan,
+    PresencePlan,
+    ResidentsPlan,
+    RoamingCountries,
+    RoamingPlan,
+)
 from privacy.pairs import HomeVisitsPlan, MigrationPlan, RelocationsPlan
 from privacy.places import NO_GUARD
 from privacy.policy import ChargeRule, Policy
 from privacy.unit import Period, PrivacyMonth
+from schemas.countries import countries
 from schemas.nights import NIGHTS
 from schemas.subscriber_days import NOT_AVAILABLE, SUBSCRIBER_DAYS
 from tests.installations import days_table
@@ -29,6 +37,7 @@ from tests.properties.walks import CELLS, DAY_S
 
 PLANS = {
     "presence": PresencePlan,
+    "roaming": RoamingPlan,
     "active_subscribers": ActiveSubscribersPlan,
     "residents": ResidentsPlan,
     "home_visits": HomeVisitsPlan,
@@ -42,6 +51,7 @@ MONTHS = tuple(PrivacyMonth.parse("2026-01").next(n) for n in range(4))
 
 PERIODS = {
     "presence": "2026-W15",
+    "roaming": "2026-W15",
     "active_subscribers": "2026-04-08",
     "residents": "2026-04",
     "home_visits": "2026-W15",
@@ -82,6 +92,7 @@ def plan_of(product, *, cells=CELLS, policy=POLICY, guard=NO_GUARD):
         definition_parameters={},
         synthetic=True,
         **({"strata": policy.strata} if product == "residents" else {}),
+        **({"countries": RoamingCountries.of(policy.strata, HOME)} if product in {"presence", "roaming"} else {}),
     )
 
 
@@ -101,18 +112,32 @@ def population(seed, *, people=6, months=MONTHS):
                     (chance.choice(_SECONDS), home if chance.random() < 0.7 else chance.randrange(len(CELLS)))
                     for _ in range(chance.randrange(1, 6))
                 ]
-                strata[who, day] = (chance.choice(_SEXES), chance.choice(_AGES))
+                strata[who, day] = (chance.choice(_SEXES), chance.choice(_AGES), NOT_AVAILABLE)
     week = Period.parse(PERIODS["presence"]).days  # a few days of walking in the week that is released
     for _ in range(2 * people):
         where = chance.sample(range(len(CELLS)), k=chance.randrange(1, len(CELLS)))
         key = (chance.randrange(1, people + 1), chance.choice(week))
         days[key] = [(chance.randrange(DAY_S), cell) for cell in where]
-    return days, strata
+    return _roaming(random.Random(f"roaming {seed}"), days, strata)
+
+
+def _roaming(chance, days, strata):
+    """The same people with the country of each day's SIM, and some of a day abroad, or all of it."""
+    abroad = {
+        key: [(chance.choice(_SECONDS), -chance.choice(_VISITED)) for _ in range(chance.randrange(1, 3))]
+        for key in chance.sample(sorted(days), k=len(days) // 5)
+    }
+    stays = {key: points if key not in abroad or chance.random() < 0.95 else [] for key, points in days.items()}
+    held = {key: (*strata.get(key, (NOT_AVAILABLE,) * 2)[:2], chance.choice(_SIMS)) for key in days}
+    return {key: points + abroad.get(key, []) for key, points in stays.items()}, held
 
 
 _SECONDS = (0, 25_199, 25_200, 43_200, 68_399, 68_400, 86_399)  # about the hours at which a night ends and begins
 _SEXES = ("female", "male", NOT_AVAILABLE, "f")  # the last is no public value
 _AGES = ("0-14", "65+", NOT_AVAILABLE)
+HOME = "ZA"
+_SIMS = (HOME, NOT_AVAILABLE, "FR", "IN", "BE")  # the last is on no list
+_VISITED = (710, 250, 56)  # the country itself, France, Belgium
 
 
 def totals_of(session, days, plan, *, strata=None, policy=POLICY):
@@ -163,13 +188,36 @@ def events_file(days, strata, file):
             "msisdn": f"2305{who:07d}",
             "event_at": datetime.combine(day, time()) + timedelta(seconds=second) - UTC_OFFSET,
             "cell_id": f"c{cell}",
-            **dict(zip(("sex", "age_band"), strata.get((who, day), (None, None)), strict=True)),
+            **dict(zip(("sex", "age_band"), strata.get((who, day), (None, None)), strict=False)),
+            "sim": SIMS_AS_WRITTEN.get(strata.get((who, day), (None, None, None))[2]),
         }
         for (who, day), points in sorted(days.items())
         for second, cell in points
+        if cell >= 0
     ]
     pq.write_table(pa.Table.from_pylist(rows, schema=EVENTS), file)
     return file
+
+
+def abroad_file(days, file):
+    """Write the records that roaming partners bring: where a cell would stand, the code of the network."""
+    codes = {country.numeric: country.mobile_codes[0] for country in countries().values() if country.mobile_codes}
+    rows = [
+        {
+            "msisdn": f"2305{who:07d}",
+            "event_at": datetime.combine(day, time()) + timedelta(seconds=second) - UTC_OFFSET,
+            "plmn": f"{codes[-cell]}01",
+        }
+        for (who, day), points in sorted(days.items())
+        for second, cell in points
+        if cell < 0
+    ]
+    pq.write_table(pa.Table.from_pylist(rows, schema=EVENTS_ABROAD), file)
+    return file
+
+
+SIMS_AS_WRITTEN = {"ZA": "za ", "FR": "208011234567890", "IN": "IND", "BE": "206-20"}
+"""A country as operators write it: a code in small letters, an IMSI, a code of three letters, a network's code."""
 
 
 def cells_file(file):
@@ -182,5 +230,6 @@ def cells_file(file):
 UTC_OFFSET = timedelta(hours=4)  # of the installation's time zone, Indian/Mauritius
 EVENTS = pa.schema(
     [("msisdn", pa.string()), ("event_at", pa.timestamp("us", tz="UTC"))]
-    + [(name, pa.string()) for name in ("cell_id", "sex", "age_band")]
+    + [(name, pa.string()) for name in ("cell_id", "sex", "age_band", "sim")]
 )
+EVENTS_ABROAD = pa.schema([("msisdn", pa.string()), ("event_at", pa.timestamp("us", tz="UTC")), ("plmn", pa.string())])

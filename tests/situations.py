@@ -31,6 +31,10 @@ AWAY_SHARE = dict(zip((WEEK_BEFORE, *DAYS), (0.02, 0.02, 0.2, 0.45, 0.42, 0.35, 
 """Share of the area's residents who are away, by period."""
 
 
+SEEN = {AWAY: 0, HOME: 1}
+"""The sight of who was seen in the night, by status."""
+
+
 def country(radius=9):
     """Base cells, and of them those of the area: along a river that runs to the coast."""
     cells = coast(radius)
@@ -60,7 +64,8 @@ def exact_statuses(plan, *, residents=24_000, seed=5):
         statuses = _statuses(living, share, before)
         for (was, now), count in statuses.items():
             for place, some in _spread(now, count, own, hosts, n):
-                totals[(home * (n + 1) + place) * 9 + 3 * was + now] = some
+                for sight, seen in _sights(now, some):
+                    totals[((home * (n + 1) + place) * 9 + 3 * was + now) * 6 + sight] = seen
     return {key: count for key, count in totals.items() if count}
 
 
@@ -90,6 +95,12 @@ def _spread(now, count, own, hosts, n):
         return [(own, count)]
     parts = np.bincount(np.arange(count) ** 2 % 31 % len(hosts), minlength=len(hosts))
     return [(int(host), int(part)) for host, part in zip(hosts, parts, strict=True)]
+
+
+def _sights(now, count):
+    """Four of five of those at home or away are seen in the night itself."""
+    unseen = count if now == SILENT else count // 5
+    return [(2, unseen)] if now == SILENT else [(SEEN[now], count - unseen), (2, unseen)]
 
 
 def _bounded(plan, statuses):

@@ -50,7 +50,7 @@ class Truth:
         Raises:
             InputError: The country has none.
         """
-        path = self.folder / "truth" / ("by_tower" if self.by_tower else ".") / f"{name}.parquet"
+        path = self._folder(f"{name}.parquet")
         if not path.exists():
             raise InputError(
                 f"There is no {path}.",
@@ -81,6 +81,26 @@ class Truth:
         there = table[(table["status"] == "away") & table["sim_in_use"]]
         days = pd.Index(sorted(set(table["day"])))
         return there.groupby("day")["people"].sum().reindex(days, fill_value=0)
+
+    def all_away(self, onset: date) -> pd.Series:
+        """Return how many residents of the stricken area slept away, by day: all whose SIM was in use when it struck.
+
+        Those whose SIM fell silent in the event are people too; who had none to lose is in no network's records.
+        """
+        days = pa.concat_tables([pq.read_table(path) for path in sorted(self._folder("displaced").glob("*.parquet"))])
+        table, without = days.to_pandas(), self._without_sim(onset)
+        there = (table["status"] == "away") & ~table["msisdn"].isin(without)
+        return there.groupby(table["day"]).sum()
+
+    def _without_sim(self, onset: date) -> set[str]:
+        """People whose SIM fell silent for good before an event, or appears after it."""
+        churn = pq.read_table(self.folder / "truth" / "churn.parquet").to_pandas()
+        gone = (churn["reason"] == "gone") & (churn["silent_from"] <= onset)
+        later = (churn["reason"] == "appears_later") & (churn["silent_to"] >= onset)
+        return set(churn.loc[gone | later, "msisdn"])
+
+    def _folder(self, name: str) -> Path:
+        return self.folder / "truth" / ("by_tower" if self.by_tower else ".") / name
 
     def followed(self) -> int:
         """Return how many people lived in the stricken area before."""
@@ -163,41 +183,56 @@ class AwayIn:
     exact: float
     released: Estimate
 
+    @property
+    def is_covered(self) -> bool:
+        """Whether the interval of what is released holds the truth."""
+        return self.released.ci_low <= self.planted <= self.released.ci_high
 
-def away_findings(periods: Sequence[AwayIn], onset: date, data: str) -> Iterator[Finding]:
+
+def away_findings(periods: Sequence[AwayIn], onset: date, what: str, data: str) -> Iterator[Finding]:
     """Compare people away with the truth, period by period, and how long half of them stayed away.
 
     Args:
         periods: In order, the usual week first.
         onset: Day of the event.
+        what: Whom they count.
         data: Name of the released data.
     """
     for one in periods:
         of = str(one.period)
-        yield Finding("people away, planted", of, EXACT, one.planted)
+        yield Finding(f"{what}, planted", of, EXACT, one.planted)
         for name, found in ((EXACT, one.exact), (data, one.released.value)):
-            yield Finding("people away, found", of, name, found)
-            yield Finding("people away, relative error", of, name, share_of(found - one.planted, one.planted))
-        yield Finding("standard deviation of the noise", of, data, one.released.sd)
+            yield Finding(f"{what}, found", of, name, found)
+            yield Finding(f"{what}, relative error", of, name, share_of(found - one.planted, one.planted))
+        yield Finding(f"{what}, standard deviation", of, data, one.released.sd)
     series = {
         ("planted", EXACT): [Estimate(one.planted, 0.0) for one in periods],
         ("found", EXACT): [Estimate(one.exact, 0.0) for one in periods],
         ("found", data): [one.released for one in periods],
     }
-    for (what, name), away in series.items():
+    for (how, name), away in series.items():
         days = _half_life([one.period for one in periods], away, onset)
-        yield Finding(f"days until half were away no longer, {what}", "the event", name, days)
+        yield Finding(f"days until half were away no longer: {what}, {how}", "the event", name, days)
+
+
+def coverage_finding(draws: Sequence[Sequence[AwayIn]], onset: date, what: str, data: str) -> Finding:
+    """Tell how often the interval of a release from the onset on holds the truth, over several draws of the noise."""
+    held = [one.is_covered for draw in draws for one in draw if one.period.first_day > onset]
+    measure = f"{what}, share of 95 % intervals after the onset's day that hold the planted number"
+    return Finding(measure, f"{len(draws)} draws", data, share_of(sum(held), len(held)))
 
 
 def _half_life(periods: Sequence[Period], away: Sequence[Estimate], onset: date) -> float:
     """Days from the peak until half of the excess is left; NaN where it never was."""
-    moments = [replace(_NOBODY, period=period, away=one) for period, one in zip(periods, away, strict=True)]
-    usual = next((one.away for one in moments if one.period.last_day < onset), _NOBODY.away)
+    moments = [replace(_NOBODY, period=period, all_away=one) for period, one in zip(periods, away, strict=True)]
+    usual = next((one.people_away for one in moments if one.period.last_day < onset), _NOBODY.away)
     found = returns([one for one in moments if one.period.first_day >= onset], usual)
     days = found.half_life.days if found else None
     return float("nan") if days is None else days
 
 
 _NOTHING: Final = Estimate(0.0, 0.0)
-_NOBODY: Final = Moment(Period.parse("2000-01-01"), *[_NOTHING] * 8)
+_NOBODY: Final = Moment(
+    Period.parse("2000-01-01"), _NOTHING, _NOTHING, _NOTHING, _NOTHING, _NOTHING, _NOTHING, _NOTHING, _NOTHING
+)
 """A moment of which only the people away matter."""

@@ -1,12 +1,11 @@
 """`whimbrel evaluate` for all products but trips: exact against planted, released against exact. Nothing is charged."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 from pyspark.sql import DataFrame, SparkSession
@@ -14,22 +13,41 @@ from pyspark.sql import functions as F
 
 from jobs.evaluation.findings import EXACT, Finding, released_at
 from jobs.evaluation.noise import at_price, noise_findings
-from jobs.evaluation.planted import AwayIn, Pairs, Truth, away_findings, found_findings, home_findings, move_findings
+from jobs.evaluation.planted import (
+    AwayIn,
+    Pairs,
+    Truth,
+    away_findings,
+    coverage_finding,
+    found_findings,
+    home_findings,
+    move_findings,
+)
+from jobs.evaluation.roaming import roaming_findings
 from jobs.events import opening_in
 from jobs.ingest.cells import ZoneRegister
 from jobs.ingest.pseudonyms import load_key, normalised_number, pseudonymised, tagged, write_key_row
 from jobs.population import Setting, months_read
 from jobs.publish.situation.estimate import Estimate
+from jobs.publish.situation.figures import Moment, moment_of, reckoned
 from jobs.releases import Desk, Progress, Session
 from privacy.bounding import Bounded
 from privacy.displaced import DisplacementPlan
-from privacy.flat import FlatMeasurements
+from privacy.flat import FlatMeasurements, FlatTable, open_marginals
 from privacy.ledger import Opening
-from privacy.marginals import ResidentsPlan
+from privacy.marginals import ResidentsPlan, RoamingPlan
 from privacy.pairs import MovesPlan, RelocationsPlan
 from privacy.plan import Plan
-from schemas.displacement import AWAY, STATUSES
 from schemas.errors import ConfigError
+
+SEEN: Final = "people last seen away"
+EVERYBODY: Final = "all people away"
+"""Whom a number of people away counts: those whose SIM is in use, and all whose SIM was when the event struck."""
+
+DRAWS: Final = 20
+"""Draws of the noise from which the coverage of intervals is told; all else is of the first."""
+
+Away = Callable[[Moment], Estimate]
 
 _LINKED: Final = pa.schema([("msisdn", pa.string()), ("cell_index", pa.int64()), ("nights", pa.int64())])
 
@@ -83,6 +101,8 @@ def _against_the_truth(
             for level, resolution in enumerate(plan.zones.resolutions):
                 planted = _planted_moves(plan, truth, resolution)
                 yield from move_findings(_found_moves(plan, bounded, level), planted, f"level {resolution}")
+        case RoamingPlan():
+            yield from roaming_findings(plan, bounded, truth.folder)
 
 
 def _planted_moves(plan: MovesPlan, truth: Truth, resolution: int) -> Pairs:
@@ -108,7 +128,7 @@ def _found_homes(desk: Desk, plan: ResidentsPlan, people: pa.Table, engine: Spar
     """One row per person: `msisdn`, the home `found_h3` or null, and the `nights` on which it was seen."""
     with desk.nights_for_evaluation(plan, engine) as (nights, setting, scratch):
         key_row, asked, made = (scratch / name for name in ("key.parquet", "people.parquet", "linked"))
-        write_key_row(load_key(desk.config.pseudonyms), key_row)
+        write_key_row(load_key(desk.config.pseudonyms.epoch_of(plan.period.privacy_month).place), key_row)
         pq.write_table(people, asked)
         read = engine.read.parquet
         linked = _linked(read(str(asked)), read(str(key_row)), nights, plan, setting)
@@ -156,12 +176,19 @@ def evaluate_event(
     plans = _delivered(desk, opening)
     with session() as engine:
         exact = [(plan, desk.bounded_for_evaluation(plan, engine)) for plan in _told(plans, progress)]
-    followed, planted = _followed(*exact[-1], truth), truth.away()
-    found = {followed.name: followed}
+    found = {one.name: one for one in [_followed(*exact[-1], truth)]}
+    planted = {SEEN: truth.away(), EVERYBODY: truth.all_away(opening.onset)}
+    noiseless = _series([_moment(plan, _tables(plan, bounded)) for plan, bounded in exact], opening.onset)
     for micro_rho in budgets or [plans[0].product.micro_rho]:
-        periods = [_away(at_price(plan, micro_rho), bounded, planted) for plan, bounded in exact]
-        # What is exact is the same at every price, and stays where it stood.
-        found |= {one.name: one for one in away_findings(periods, opening.onset, released_at(micro_rho))}
+        progress(f"drawing the noise of {micro_rho:,} micro-rho")
+        draws = [_drawn(exact, micro_rho, opening.onset) for _ in range(DRAWS)]
+        for what, of in ((SEEN, _last_seen), (EVERYBODY, _in_all)):
+            told = [_against(planted[what], noiseless, draw, of) for draw in draws]
+            # What is exact is the same at every price, and stays where it stood.
+            data = released_at(micro_rho)
+            found |= {one.name: one for one in away_findings(told[0], opening.onset, what, data)}
+            covered = coverage_finding(told, opening.onset, what, data)
+            found |= {covered.name: covered}
     return list(found.values())
 
 
@@ -185,18 +212,55 @@ def _followed(plan: DisplacementPlan, bounded: Bounded, truth: Truth) -> Finding
     return Finding("residents followed over residents planted", "the area", EXACT, share)
 
 
-def _away(plan: DisplacementPlan, bounded: Bounded, planted: Mapping[date, float]) -> AwayIn:
-    """People away in a period: planted, found, and as one draw of the release would show."""
-    number = next(n for n, table in enumerate(plan.product.tables) if table.by == ("transition",))
-    exact = plan.exact(plan.product.tables[number], bounded)[1]
-    drawn, unit = FlatMeasurements.from_bytes(plan.draw(bounded)).tables[number], plan.fixed_point
-    return AwayIn(
-        plan.period,
-        sum(float(planted[day]) for day in plan.period.days) / plan.period.n_days,
-        _now_away(exact) / unit,
-        Estimate(_now_away(drawn.values) / unit, len(STATUSES) ** 0.5 * drawn.sigma / unit),
-    )
+def _drawn(exact: Sequence[tuple[DisplacementPlan, Bounded]], micro_rho: int, onset: date) -> list[Moment]:
+    """What one draw of every release of an event would show."""
+    priced = [(at_price(plan, micro_rho), bounded) for plan, bounded in exact]
+    sealed = [(plan, FlatMeasurements.from_bytes(plan.draw(bounded)).tables) for plan, bounded in priced]
+    return _series([_moment(plan, [tables[n] for n in _of_the_area(plan)]) for plan, tables in sealed], onset)
 
 
-def _now_away(transitions: npt.NDArray[np.int64]) -> float:
-    return float(transitions.reshape(len(STATUSES), len(STATUSES))[:, AWAY].sum())
+def _tables(plan: DisplacementPlan, bounded: Bounded) -> tuple[FlatTable, ...]:
+    """The tables of the whole area, without noise."""
+    made = []
+    for table in (plan.product.tables[n] for n in _of_the_area(plan)):
+        axes, totals = plan.exact(table, bounded)
+        made.append(FlatTable(axes, plan.constants(table), totals, 0.0))
+    return tuple(made)
+
+
+def _of_the_area(plan: DisplacementPlan) -> list[int]:
+    """Which tables are of the area as a whole."""
+    return [n for n, table in enumerate(plan.product.tables) if not {"home", "location"} & set(table.by)]
+
+
+def _moment(plan: DisplacementPlan, tables: Sequence[FlatTable]) -> Moment:
+    sealed = FlatMeasurements(plan.zones, tuple(tables), plan.fixed_point, plan.card)
+    return moment_of(open_marginals(sealed.to_bytes()).table.to_pandas(), plan.period)
+
+
+def _series(moments: Sequence[Moment], onset: date) -> list[Moment]:
+    """The releases of an event with all people away, as a reader of all of them has it."""
+    before = [moment for moment in moments if moment.period.last_day < onset]
+    after = [moment for moment in moments if moment.period.last_day >= onset]
+    told, usual = reckoned(after, before[-1] if before else None)
+    return [*before[:-1], *([usual] if usual else []), *told]
+
+
+def _against(planted: Mapping[date, float], exact: Sequence[Moment], drawn: Sequence[Moment], of: Away) -> list[AwayIn]:
+    return [
+        AwayIn(
+            one.period,
+            sum(float(planted[day]) for day in one.period.days) / one.period.n_days,
+            of(one).value,
+            of(released),
+        )
+        for one, released in zip(exact, drawn, strict=True)
+    ]
+
+
+def _last_seen(moment: Moment) -> Estimate:
+    return moment.away
+
+
+def _in_all(moment: Moment) -> Estimate:
+    return moment.people_away

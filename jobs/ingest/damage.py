@@ -11,7 +11,7 @@ from typing import Final
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from jobs.config import SourceConfig
+from jobs.layouts import SourceConfig
 from schemas.errors import InputError
 
 BROKEN: Final = "\ufffd"
@@ -53,6 +53,8 @@ def _reads_to_its_end(file: Path, source: SourceConfig) -> bool:
 
 def opened(file: Path) -> GzipFile | BufferedReader:
     """Open a text file, unpacked where its name says so."""
+    if file.suffix == ".zst":
+        return BufferedReader(pa.input_stream(str(file), compression="zstd"))
     return GzipFile(file) if file.suffix == ".gz" else file.open("rb")
 
 
@@ -85,11 +87,14 @@ def _valid_copy(file: Path, folder: Path) -> Path:
     copy = folder / file.name
     with (
         TextIOWrapper(opened(file), encoding="utf-8", errors="replace", newline="") as text,
-        TextIOWrapper(_created(copy), encoding="utf-8", newline="") as valid,
+        TextIOWrapper(created(copy), encoding="utf-8", newline="") as valid,
     ):
         shutil.copyfileobj(text, valid, _AT_A_TIME)
     return copy
 
 
-def _created(file: Path) -> GzipFile | BufferedWriter:
+def created(file: Path) -> GzipFile | BufferedWriter:
+    """Create a text file, packed where its name says so."""
+    if file.suffix == ".zst":
+        return BufferedWriter(pa.output_stream(str(file), compression="zstd"))
     return GzipFile(file, "wb", compresslevel=1) if file.suffix == ".gz" else file.open("wb")

@@ -18,8 +18,9 @@ def subscriber_days(parts: DataFrame, *, partitions: int) -> DataFrame:
         .agg(
             F.sort_array(F.flatten(F.collect_list("points"))).alias("points"),
             F.sum("events").alias("events"),
-            F.max("sex").alias("sex"),
-            F.max("age_band").alias("age_band"),
+            # The least: what a source does not hold, "not available", stands behind every value that another holds.
+            *[F.min(name).alias(name) for name in ("sex", "age_band", "sim_country")],
+            F.sort_array(F.flatten(F.collect_list("abroad"))).alias("abroad"),
         )
     )
     return SUBSCRIBER_DAYS.conform(merged)

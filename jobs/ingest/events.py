@@ -9,16 +9,17 @@ from typing import Final
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from jobs.config import SourceConfig
+from jobs.ingest.countries import with_sim_country
 from jobs.ingest.pseudonyms import normalised_number, pseudonymised, tagged
-from jobs.ingest.sources import Clock, wall_clock_seconds
+from jobs.ingest.times import Clock, clock_of_source, wall_clock_seconds
+from jobs.layouts import SourceConfig
 from schemas.subscriber_days import NOT_AVAILABLE, QUARANTINE, SECOND_SHIFT, SUBSCRIBER_DAY_PARTS
 
 _EPOCH: Final = date(1970, 1, 1)
 _DAY_S: Final = 86_400
 _MASKED_DIGITS: Final = r"[0-9]{7,}"  # shorter than any subscriber number, longer than most cell names' digits
 _MASK: Final = "#######"
-_STRATA: Final = ("sex", "age_band")
+_STRATA: Final = ("sex", "age_band", "sim_country")
 
 
 @dataclass(frozen=True)
@@ -61,8 +62,10 @@ def placed(
         window: Days accepted.
     """
     is_text = dict(events.dtypes)["time"] == "string"
-    seconds = wall_clock_seconds(source, clock, is_text=is_text)
-    timed = events.withColumn("number", normalised_number(F.col("number"))).withColumn("local_s", seconds)
+    abroad = clock_of_source(source, window.first, window.last)
+    seconds = wall_clock_seconds(source, clock, is_text=is_text, abroad=abroad)
+    number = normalised_number(F.col("number")) if source.subscriber_is == "number" else F.trim(F.col("number"))
+    timed = events.withColumn("number", number).withColumn("local_s", seconds)
     dated = timed.withColumn("local_day", F.expr(f"local_s div {_DAY_S}"))
     known = cell_stretches.select("cell_id", "stretch", "cell_index", F.lit(True).alias("known"))
     stretched = dated.withColumnRenamed("cell", "cell_id").withColumn("stretch", _stretch(changes))
@@ -103,28 +106,52 @@ def _absent(name: str) -> Column:
     return F.col(name).isNull() | (F.col(name) == "")
 
 
-def subscriber_day_parts(placed_events: DataFrame, key_row: DataFrame, *, partitions: int) -> DataFrame:
+def subscriber_day_parts(
+    placed_events: DataFrame,
+    key_row: DataFrame,
+    *,
+    partitions: int,
+    country_codes: DataFrame | None = None,
+    abroad: bool = False,
+) -> DataFrame:
     """One row per subscriber and local day of a delivery: contract `subscriber_day_parts`.
 
     One exchange: by tag, before the grouping, because `collect_list` does not shrink what it groups. Its number of
     partitions is named, because an engine that chooses takes one. An event crosses it as two longs: who, and when
     and where.
 
+    Args:
+        placed_events: From `placed`.
+        key_row: The derived keys.
+        partitions: Of the exchange by tag.
+        country_codes: Public codes of countries; needed where the source holds the SIM's.
+        abroad: Whether the points are countries visited instead of cells.
+
     Stability: a row depends on one subscriber's events only.
     """
     held = [name for name in _STRATA if name in placed_events.columns]
-    instant_and_cell = F.shiftleft("local_s", SECOND_SHIFT).bitwiseOR(F.col("cell_index"))
-    kept = placed_events.filter("is_kept").select("number", instant_and_cell.alias("point"), *held)
+    # No filter: an engine would push it below what it looks at, and work everything out once more for every mention.
+    point = F.when(F.col("is_kept"), F.shiftleft("local_s", SECOND_SHIFT).bitwiseOR(F.col("cell_index")))
+    kept = placed_events.select("number", point.alias("point"), *held)
+    if country_codes is not None:
+        kept = with_sim_country(kept, country_codes)
     day = F.expr(f"shiftright(point, {SECOND_SHIFT}) div {_DAY_S}")
     by_subscriber = tagged(kept, key_row).repartition(partitions, "tag").withColumn("local_day", day)
-    grouped = by_subscriber.groupBy("tag", "local_day").agg(
-        F.sort_array(F.collect_list(F.col("point") - F.shiftleft(F.col("local_day") * _DAY_S, SECOND_SHIFT))).alias(
-            "points"
-        ),
-        *[F.max(name).alias(name) for name in held],
-    )
+    grouped = (
+        by_subscriber.groupBy("tag", "local_day")
+        .agg(
+            F.sort_array(F.collect_list(F.col("point") - F.shiftleft(F.col("local_day") * _DAY_S, SECOND_SHIFT))).alias(
+                "points"
+            ),
+            *[F.min(name).alias(name) for name in held],  # the least, as where parts of a day are merged
+        )
+        .filter(F.size("points") > 0)
+    )  # rows that are not kept have no point
+    nowhere = F.array().cast("array<bigint>")
     days = grouped.withColumns(
         {
+            "points": nowhere if abroad else F.col("points"),
+            "abroad": F.col("points") if abroad else nowhere,
             "local_date": F.date_from_unix_date(F.col("local_day").cast("int")),
             "events": F.size("points").cast("bigint"),
             **{name: _stratum(name, held=name in held) for name in _STRATA},

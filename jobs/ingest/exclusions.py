@@ -5,6 +5,7 @@ here counts, logs or records what it removed. Releases that were sealed before d
 """
 
 import os
+import shutil
 import stat
 from collections.abc import Collection
 from pathlib import Path
@@ -17,9 +18,11 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from jobs.config import Config
-from jobs.ingest.pseudonyms import load_key, normalised_number, pseudonymised, tagged, write_key_row
+from jobs.ingest.key_register import KeyRegister
+from jobs.ingest.pseudonyms import fingerprint, load_key, normalised_number, pseudonymised, tagged, write_key_row
 from jobs.storage import Storage
 from privacy.durable import write_whole
+from privacy.unit import PrivacyMonth
 from schemas.errors import ConfigError
 from schemas.nights import NIGHTS
 from schemas.subscriber_days import SUBSCRIBER_DAY_PARTS, SUBSCRIBER_DAYS
@@ -57,7 +60,9 @@ def excluded_subscribers(session: SparkSession, numbers: Path, key_row: DataFram
     file = scratch / "exclusions.parquet"
     with os.fdopen(os.open(file, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "wb") as stream:
         pq.write_table(pa.table({"number": pa.array(listed_numbers(numbers), pa.string())}), stream)
-    listed = session.read.parquet(str(file)).select(normalised_number(F.col("number")).alias("number"))
+    number = F.col("number")  # of a hash, which is no number, no zero may go
+    spellings = F.explode(F.array(normalised_number(number), F.trim(number))).alias("number")
+    listed = session.read.parquet(str(file)).select(spellings)
     return pseudonymised(tagged(listed, key_row), key_row).select("subscriber")
 
 
@@ -84,14 +89,48 @@ def exclude_from_stored_days(session: SparkSession, config: Config, storage: Sto
             "`exclusions` in [ingest] of whimbrel.toml",
             "name the file, and put the numbers of those who object into it",
         )
-    key = load_key(config.pseudonyms)
+    keys = _keys_of_stored_months(config, storage)
     with storage.alone(), storage.scratch() as scratch:
-        write_key_row(key, scratch / "key.parquet")
-        key_row = session.read.parquet(str(scratch / "key.parquet"))
-        excluded = excluded_subscribers(session, config.ingest.exclusions, key_row, scratch)
-        pseudonyms = pa.array([row["subscriber"] for row in excluded.collect()], pa.int64())
+        listed = [_pseudonyms(session, config.ingest.exclusions, key, scratch) for key in keys]
+        pseudonyms = pa.array(sorted({subscriber for one in listed for subscriber in one}), pa.int64())
+        # Before the first day changes: what was counted for a release that is not sealed yet still counts them.
+        shutil.rmtree(storage.exact(""), ignore_errors=True)
         for contract in (SUBSCRIBER_DAY_PARTS, SUBSCRIBER_DAYS, NIGHTS):
             _exclude_from(storage.confidential / contract.name, pseudonyms)
+
+
+def _keys_of_stored_months(config: Config, storage: Storage) -> list[bytes]:
+    """Return the key of every epoch.
+
+    Raises:
+        ConfigError: A key cannot be used, or a month that may be stored was made with none of them: who objects could
+            not be found in it.
+    """
+    keys = [load_key(epoch.place) for epoch in config.pseudonyms.in_order]
+    known = {fingerprint(key) for key in keys}
+    months = KeyRegister.load(storage.keys).by_month
+    if lost := sorted(month for month, mark in months.items() if mark not in known and _is_stored(storage, month)):
+        raise ConfigError(
+            f"The pseudonym key of {', '.join(lost)} is not configured, so nobody can be found in days of then.",
+            "the keys of all months that are stored",
+            "restore the epoch in [[pseudonyms.epochs]], or let the days and nights of these months expire first",
+        )
+    return keys
+
+
+def _is_stored(storage: Storage, month: str) -> bool:
+    """Tell whether days or nights of a month may still stand."""
+    expired = storage.expired_until(SUBSCRIBER_DAYS.name)
+    days_stand = expired is None or expired < PrivacyMonth.parse(month).last_day
+    return days_stand or storage.nights_version(PrivacyMonth.parse(month)) is not None
+
+
+def _pseudonyms(session: SparkSession, numbers: Path, key: bytes, scratch: Path) -> list[int]:
+    """The listed subscribers under one key."""
+    file = scratch / f"key_{fingerprint(key)}.parquet"
+    write_key_row(key, file)
+    excluded = excluded_subscribers(session, numbers, session.read.parquet(str(file)), scratch)
+    return [row["subscriber"] for row in excluded.collect()]
 
 
 def _exclude_from(folder: Path, pseudonyms: Collection[int]) -> None:

@@ -7,6 +7,8 @@ lives in the confidential scratch folder for as long as the job runs.
 import hmac
 import os
 import stat
+import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -15,22 +17,29 @@ import pyarrow.parquet as pq
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from jobs.config import PseudonymConfig
+from jobs.key_epochs import KeyPlace
 from schemas.errors import ConfigError
 
 KEY_BYTES: Final = 32
 _BLOCK_BYTES: Final = 64  # of SHA-256, to which RFC 2104 pads the key
 _PURPOSES: Final = (b"whimbrel tag", b"whimbrel pseudonym")
+_FINGERPRINT: Final = b"whimbrel fingerprint"
+_COMMAND_S: Final = 30
+"""Seconds that a secrets backend may take: a dead one must not hold the lock of the confidential root for long."""
+
 _NEW_KEY: Final = "make one: python3 -c 'import secrets; print(secrets.token_hex(32))'"
 
 
-def load_key(config: PseudonymConfig) -> bytes:
-    """Return the secret key of this epoch.
+def load_key(place: KeyPlace) -> bytes:
+    """Return a secret key from where it is.
 
     Raises:
-        ConfigError: It is missing, readable by others, or not 32 bytes in hexadecimal.
+        ConfigError: It is missing, readable by others, or not 32 bytes in hexadecimal; or its command failed.
     """
-    text = _from_file(config.key_file) if config.key_file else _from_environment(str(config.key_variable))
+    if place.key_command:
+        text = _from_command(place.key_command)
+    else:
+        text = _from_file(place.key_file) if place.key_file else _from_environment(str(place.key_variable))
     try:
         key = bytes.fromhex(text.strip())
     except ValueError:
@@ -64,6 +73,34 @@ def _from_environment(name: str) -> str:
     return os.environ[name]
 
 
+def _from_command(words: Sequence[str]) -> str:
+    """Run it without a shell; what it prints, on either output, is shown to nobody, not even when it fails."""
+    try:
+        ended = subprocess.run(  # noqa: S603  the configuration's own words, and no shell
+            words, stdin=subprocess.DEVNULL, capture_output=True, timeout=_COMMAND_S, check=False
+        )
+    except subprocess.TimeoutExpired:
+        raise _failed(words[0], f"did not end within {_COMMAND_S} seconds") from None
+    except (OSError, ValueError):  # a NUL in a word is a ValueError
+        raise _failed(words[0], "cannot be run") from None
+    if ended.returncode:
+        raise _failed(words[0], f"ended with code {ended.returncode}")
+    return ended.stdout.decode("ascii", errors="replace")
+
+
+def _failed(command: str, how: str) -> ConfigError:
+    return ConfigError(
+        f"The command for the pseudonym key, {command!r}, {how}.",
+        "a command that prints the key",
+        "run it by hand as this user, with its whole `key_command`; its output is never shown here",
+    )
+
+
+def fingerprint(key: bytes) -> str:
+    """Return what tells keys apart and nothing else: a digest under a key and purpose of its own."""
+    return hmac.digest(key, _FINGERPRINT, "sha256").hex()[:16]
+
+
 def write_key_row(key: bytes, path: Path) -> None:
     """Write what the engine needs of the key as a one-row Parquet file, readable by its owner only.
 
@@ -94,7 +131,8 @@ def tagged(events: DataFrame, key_row: DataFrame) -> DataFrame:
     """
     digest = F.sha2(F.concat("tag_key", F.col("number").cast("binary")), 256)
     kept = [name for name in events.columns if name != "number"]
-    return events.crossJoin(F.broadcast(key_row.select("tag_key"))).select(F.xxhash64(digest).alias("tag"), *kept)
+    # The one row stands on the left: an engine that keeps the left side would keep the events and join them singly.
+    return F.broadcast(key_row.select("tag_key")).crossJoin(events).select(F.xxhash64(digest).alias("tag"), *kept)
 
 
 def pseudonymised(rows: DataFrame, key_row: DataFrame) -> DataFrame:
@@ -108,7 +146,7 @@ def pseudonymised(rows: DataFrame, key_row: DataFrame) -> DataFrame:
     digest = F.sha2(F.concat(F.col("outer_block"), inner), 256)
     kept = [name for name in rows.columns if name != "tag"]
     blocks = key_row.select("inner_block", "outer_block")
-    return rows.crossJoin(F.broadcast(blocks)).select(_first_8_bytes(digest).alias("subscriber"), *kept)
+    return F.broadcast(blocks).crossJoin(rows).select(_first_8_bytes(digest).alias("subscriber"), *kept)
 
 
 def _first_8_bytes(hexadecimal: Column) -> Column:

@@ -2,83 +2,138 @@
 
 import json
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from collections.abc import Mapping, Sequence
+from datetime import date
 from functools import reduce
-from itertools import pairwise
+from itertools import groupby
 from pathlib import Path
 from typing import Final
-from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
+from pyspark.sql.types import StringType, StructField, StructType
 
-from jobs.config import SourceConfig
-from jobs.ingest.damage import BROKEN, DAMAGED, opened, unreadable
-from schemas.errors import InputError
+from jobs.ingest.countries import country_code
+from jobs.ingest.damage import BROKEN
+from jobs.ingest.files import BYTE_ORDER_MARK, Alike, alike, begins_of_days, folder_values, header_of, require_columns
+from jobs.ingest.identifiers import identifier
+from jobs.layouts import EPOCHS, Place, SourceConfig
+from schemas.errors import ConfigError, InputError
 
-_ISO_MASK: Final = "yyyy-MM-dd HH:mm:ss"
-_SHORTEST_ISO: Final = "yyyy-MM-dd HH:mm"
-_SUFFIXES: Final = {"parquet": (".parquet",), "csv": (".csv", ".csv.gz", ".txt", ".txt.gz", ".gz")}
+Span = tuple[date, date, str]
+"""First and last local day of a delivery, and the country's time zone."""
 
+_HIDDEN: Final = "\x1a"
+"""Stands for a separator inside quotes while a line is split."""
 
-def event_files(paths: Sequence[Path], source: SourceConfig) -> tuple[Path, ...]:
-    """Return the event files named, or standing in the folders named, in order.
-
-    Raises:
-        InputError: A path does not exist, or there is no file of the source's format.
-    """
-    if missing := [str(path) for path in paths if not path.exists()]:
-        raise InputError(
-            f"There is nothing at {', '.join(missing)}.", "event files or folders of them", "correct the path"
-        )
-    suffixes = _SUFFIXES[source.format]
-    inside = [
-        file
-        for path in paths
-        for file in ([path] if path.is_file() else path.iterdir())
-        if path.is_file() or (file.name.endswith(suffixes) and not file.name.startswith((".", "_")))
-    ]
-    if not inside:
-        raise InputError(
-            f"No {source.format} file in {', '.join(map(str, paths))}.", f"files ending in {', '.join(suffixes)}",
-            "correct the path, or the source's format in whimbrel.toml",
-        )  # fmt: skip
-    return tuple(sorted(inside))
+_NUMBERS: Final = ("tinyint", "smallint", "int", "bigint")
+_DEGREE: Final = 100_000
+"""Steps of a degree to which coordinates on events are rounded: about a metre."""
 
 
-def read_events(session: SparkSession, files: Sequence[Path], source: SourceConfig) -> DataFrame:
+def read_events(
+    session: SparkSession, files: Sequence[Path], source: SourceConfig, *, span: Span | None = None
+) -> DataFrame:
     """One row per row of the files: `number, time, cell` and strata as written, and whether it was malformed.
+
+    Args:
+        session: An engine.
+        files: The files; none where the source is a table.
+        source: Their layout.
+        span: Days of the delivery, where the source is a table.
 
     Raises:
         InputError: A file cannot be read, or lacks a column of the mapping.
+        ConfigError: There is no such table.
     """
-    return _read_parquet(session, files, source) if source.format == "parquet" else _read_csv(session, files, source)
+    if source.format == "table":
+        return _fields(_table(session, source, span), source)
+    readers = {"parquet": _read_parquet, "csv": _read_csv, "json": _read_json}
+    return readers[source.format](session, files, source)
 
 
-def rows_in(session: SparkSession, files: Sequence[Path], source: SourceConfig) -> int:
+def rows_in(session: SparkSession, files: Sequence[Path], source: SourceConfig, *, span: Span | None = None) -> int:
     """Count the rows of the files without looking into them; confidential."""
+    if source.format == "table":
+        return _table(session, source, span).count()
     if source.format == "parquet":
         return sum(pq.read_metadata(file).num_rows for file in files)
-    return _lines(session, files, source).count()
+    return reduce(DataFrame.unionAll, [_lines(session, group) for group in alike(files, source)]).count()
+
+
+def _table(session: SparkSession, source: SourceConfig, span: Span | None) -> DataFrame:
+    """The rows of a table whose columns say that they are of the delivery's days."""
+    name, mask = str(source.table), source.folder_mask
+    if not session.catalog.tableExists(name):
+        raise ConfigError(
+            f"This engine's catalogue has no table {name}.",
+            "a table of Hive or Iceberg that the engine knows",
+            "correct `table` of the source, run with --engine spark and the catalogue's settings in [engine.settings], "
+            "or deliver files",
+        )
+    rows = session.table(name)
+    if mask is None or span is None:
+        return rows
+    require_columns(Path(name), [*source.columns.places, *mask.names], rows.columns)
+    told = F.concat_ws("/", *[F.col(f"`{column}`").cast("string") for column in mask.names])
+    return rows.filter(told.isin([mask.written(at) for at in begins_of_days(source, mask, *span)]))
 
 
 def _read_parquet(session: SparkSession, files: Sequence[Path], source: SourceConfig) -> DataFrame:
-    wanted = set(map(str, source.columns.given.values()))
-    for file in files:
-        schema = _parquet_schema(file)
-        fields = schema.to_arrow_schema()
-        _refuse_missing(file, wanted, set(fields.names))
-        _refuse_other_times(file, fields.field(str(source.columns.time)))
-        _refuse_nanoseconds(file, schema)
-    rows = session.read.parquet(*map(str, files))
+    """Files of one schema are read in one go: engines disagree on what to do with several."""
+    kinds = sorted((str(checked_schema(file, source)), folder_values(file, source), str(file)) for file in files)
+    groups = [
+        (values, [file for *_, file in group]) for (_, values), group in groupby(kinds, key=lambda kind: kind[:2])
+    ]
+    read = [
+        _fields(_with_values(_decoded(session.read.parquet(*group), group[0], source), values), source)
+        for values, group in groups
+    ]
+    _refuse_mixed_times(read)
+    return reduce(DataFrame.unionAll, read)
+
+
+def _decoded(rows: DataFrame, file: str, source: SourceConfig) -> DataFrame:
+    """Rows whose columns of categories are text: one engine knows no type for them, in a column nobody reads too."""
+    schema = pq.read_schema(file)
+    if not any(pa.types.is_dictionary(kind) for kind in schema.types):
+        return rows
+    inside = [str(place) for place in source.columns.places if place not in source.of_folders]
+    coded = {name for name in inside if pa.types.is_dictionary(schema.field(name).type)}
+    columns = {name: F.col(f"`{name}`") for name in inside}
     return rows.select(
-        *[_renamed(F.col(f"`{place}`"), name) for name, place in source.columns.given.items()],
-        F.lit(False).alias("malformed"),
+        *[columns[name].cast("string").alias(name) if name in coded else columns[name] for name in inside]
     )
+
+
+def _with_values(rows: DataFrame, values: Sequence[tuple[str, str]]) -> DataFrame:
+    return reduce(lambda table, pair: table.withColumn(pair[0], F.lit(pair[1])), values, rows)
+
+
+def _refuse_mixed_times(read: Sequence[DataFrame]) -> None:
+    if len({dict(rows.dtypes)["time"] for rows in read}) > 1:
+        raise InputError(
+            "The files hold times of different types.",
+            "one type of time in a delivery",
+            "deliver them as two deliveries, each with a source of its own",
+        )
+
+
+def checked_schema(file: Path, source: SourceConfig) -> pa.Schema:
+    """Return the schema of a Parquet file that the mapping can read.
+
+    Raises:
+        InputError: The file is none, lacks a column, or holds times that cannot be read.
+    """
+    schema = _parquet_schema(file)
+    fields = schema.to_arrow_schema()
+    require_columns(file, [place for place in source.columns.places if place not in source.of_folders], fields.names)
+    if len(source.columns.times) == 1 and source.columns.times[0] not in source.of_folders:
+        _refuse_other_times(file, fields.field(str(source.columns.times[0])), source)
+    _refuse_nanoseconds(file, schema)
+    return fields
 
 
 def _parquet_schema(file: Path) -> pq.ParquetSchema:
@@ -92,15 +147,16 @@ def _parquet_schema(file: Path) -> pq.ParquetSchema:
         ) from error
 
 
-def _refuse_other_times(file: Path, column: pa.Field) -> None:
-    """Refuse numbers: an engine would take them for seconds since 1970, whatever they count."""
-    if not (
-        pa.types.is_timestamp(column.type) or pa.types.is_string(column.type) or pa.types.is_large_string(column.type)
-    ):
+def _refuse_other_times(file: Path, column: pa.Field, source: SourceConfig) -> None:
+    """Refuse numbers of which nobody says what they count: an engine would take them for seconds since 1970."""
+    is_text = pa.types.is_string(column.type) or pa.types.is_large_string(column.type)
+    counts = pa.types.is_integer(column.type) and source.time_format in EPOCHS
+    is_instant = pa.types.is_timestamp(column.type) and source.time_format not in EPOCHS
+    if not (is_text or counts or is_instant):
         raise InputError(
             f"{file.name} holds times as {column.type} in {column.name}.",
-            "a timestamp, or text in the source's time_format",
-            "correct `columns.time` of the source in whimbrel.toml",
+            "a timestamp, text in the source's time_format, or a whole number with time_format epoch_s or epoch_ms",
+            "correct `columns.time` or `time_format` of the source in whimbrel.toml",
         )
 
 
@@ -119,115 +175,150 @@ def _refuse_nanoseconds(file: Path, schema: pq.ParquetSchema) -> None:
         )
 
 
-def _refuse_missing(file: Path, wanted: set[str], found: set[str]) -> None:
-    if missing := sorted(wanted - found):
-        raise InputError(
-            f"{file.name} lacks {', '.join(missing)}; it has the columns {', '.join(sorted(found))}.",
-            "the columns of the mapping",
-            "correct `columns` of the source in whimbrel.toml",
-        )
+def _fields(rows: DataFrame, source: SourceConfig) -> DataFrame:
+    """Our fields of a table whose columns have types."""
+    types = dict(rows.dtypes)
+    columns = {place: F.col(f"`{place}`") for place in source.columns.places}
+    return rows.select(*_ours(columns, source, types), F.lit(False).alias("malformed"))
 
 
 def _read_csv(session: SparkSession, files: Sequence[Path], source: SourceConfig) -> DataFrame:
     """Split lines ourselves: engines disagree on what to do with a malformed row, and one of them stops."""
-    header = _header(files[0], source) if source.header else None
-    if header is not None:
-        for file in files:
-            _refuse_missing(file, set(map(str, source.columns.given.values())), set(_header(file, source)))
-    places = {
-        name: header.index(str(place)) if header is not None else int(place)
-        for name, place in source.columns.given.items()
-    }
+    groups = alike(files, source)
+    for group in groups:
+        if group.first_line is not None:
+            inside = [place for place in source.columns.places if place not in source.of_folders]
+            require_columns(group.files[0], inside, header_of(group.first_line, source))
+    return reduce(DataFrame.unionAll, [_rows_of_csv(session, group, source) for group in groups])
+
+
+def _rows_of_csv(session: SparkSession, group: Alike, source: SourceConfig) -> DataFrame:
+    header = None if group.first_line is None else header_of(group.first_line, source)
+    values = dict(group.values)
+    inside = [place for place in source.columns.places if place not in values]
+    positions = {place: header.index(str(place)) if header is not None else int(place) for place in inside}
+    lines = _lines(session, group)
+    value = F.col("value")
+    split = lines.select(
+        F.split(_with_hidden(value, source) if source.quoting else value, re.escape(source.separator)).alias("field"),
+        F.contains("value", F.lit(BROKEN)).alias("broken"),
+        *([(F.size(F.split(value, '"')) % 2 == 0).alias("open")] if source.quoting else []),
+    )
     fields = len(header) if header is not None else source.fields
-    split = _lines(session, files, source).select(
-        F.split("value", re.escape(source.separator)).alias("field"),
+    size, needed = F.size("field"), max(positions.values(), default=-1) + 1
+    malformed = F.col("broken") | ((size != fields) if fields is not None else (size < needed))
+    if source.quoting:
+        malformed = malformed | F.col("open")
+    columns = {place: _shown(F.get("field", F.lit(position)), source) for place, position in positions.items()}
+    columns |= {name: F.lit(text) for name, text in values.items()}
+    return split.select(*_ours(columns, source, {}), malformed.alias("malformed"))
+
+
+def _with_hidden(line: Column, source: SourceConfig) -> Column:
+    """A line without its quotes, separators between them hidden: every other piece between quotes is quoted.
+
+    Of a quote inside a field, written twice, nothing is left.
+    """
+    pieces = F.transform(
+        F.split(line, '"'),
+        lambda piece, n: F.when(n % 2 == 1, F.replace(piece, F.lit(source.separator), F.lit(_HIDDEN))).otherwise(piece),
+    )
+    return F.array_join(pieces, "")
+
+
+def _shown(field: Column, source: SourceConfig) -> Column:
+    return F.replace(field, F.lit(_HIDDEN), F.lit(source.separator)) if source.quoting else field
+
+
+def _lines(session: SparkSession, group: Alike) -> DataFrame:
+    """One row per line, as valid text: of bytes that are not UTF-8, one engine makes none."""
+    read = session.read.option("lineSep", "\n")  # else one engine makes a row of nothing between some \r and \n
+    lines = read.text([str(file) for file in group.files])
+    lines = lines.select(F.rtrim(F.make_valid_utf8("value"), F.lit("\r")).alias("value"))
+    if group.has_mark:  # which one engine leaves in the first line
+        lines = lines.select(F.ltrim(F.col("value"), F.lit(BYTE_ORDER_MARK)).alias("value"))
+    return lines if group.first_line is None else lines.filter(F.col("value") != group.first_line)
+
+
+def _read_json(session: SparkSession, files: Sequence[Path], source: SourceConfig) -> DataFrame:
+    """An object a line; a line that is no object is malformed, whatever could be found in it."""
+    return reduce(DataFrame.unionAll, [_rows_of_json(session, group, source) for group in alike(files, source)])
+
+
+def _rows_of_json(session: SparkSession, group: Alike, source: SourceConfig) -> DataFrame:
+    values = dict(group.values)
+    paths = {place: str(place).split(".") for place in source.columns.places if place not in values}
+    whole = F.get_json_object("value", "$")  # one engine would find fields in the beginning of a broken line
+    read = _lines(session, group).select(
+        F.from_json("value", _nested(list(paths.values()))).alias("field"),
+        F.coalesce(F.startswith(F.ltrim(whole), F.lit("{")), F.lit(False)).alias("whole"),
         F.contains("value", F.lit(BROKEN)).alias("broken"),
     )
-    size, needed = F.size("field"), max(places.values()) + 1
-    malformed = F.col("broken") | ((size != fields) if fields is not None else (size < needed))
-    return split.select(
-        *[_renamed(F.get("field", F.lit(place)), name) for name, place in places.items()],
-        malformed.alias("malformed"),
-    )
+    columns = {place: F.col(".".join(["field", *(f"`{part}`" for part in path)])) for place, path in paths.items()}
+    columns |= {name: F.lit(text) for name, text in values.items()}
+    return read.select(*_ours(columns, source, {}), (F.col("broken") | ~F.col("whole")).alias("malformed"))
 
 
-def _lines(session: SparkSession, files: Sequence[Path], source: SourceConfig) -> DataFrame:
-    """One row per line, as valid text: of bytes that are not UTF-8, one engine makes none."""
-    plain, packed = (
-        [str(file) for file in files if (file.suffix == ".gz") == is_packed] for is_packed in (False, True)
-    )
-    read = (session.read.text(alike) for alike in (plain, packed) if alike)  # one engine does not read both at once
-    lines = reduce(DataFrame.unionAll, read).select(F.make_valid_utf8("value").alias("value"))
-    if not source.header:
-        return lines
-    return lines.filter(F.col("value") != source.separator.join(_header(files[0], source)))
+def _nested(paths: Sequence[Sequence[str]]) -> StructType:
+    """A schema of texts that has these paths."""
+    return StructType(
+        [
+            StructField(name, _nested([path[1:] for path in paths if path[0] == name and len(path) > 1])
+                        if any(path[0] == name and len(path) > 1 for path in paths) else StringType())
+            for name in dict.fromkeys(path[0] for path in paths)
+        ]
+    )  # fmt: skip
 
 
-def _header(file: Path, source: SourceConfig) -> list[str]:
-    try:
-        with opened(file) as lines:
-            return lines.readline().decode(errors="replace").rstrip("\r\n").split(source.separator)
-    except DAMAGED as error:
-        raise unreadable(file) from error
+def _ours(columns: Mapping[Place, Column], source: SourceConfig, types: Mapping[str, str]) -> list[Column]:
+    """Our fields, by our names: identifiers and cells as text whatever they were."""
+    given, mapping = source.columns.given, source.columns
+    subscriber = _text(columns[mapping.subscriber], types.get(str(mapping.subscriber), "string"))
+    fields = {
+        "number": identifier(subscriber, source, is_binary=types.get(str(mapping.subscriber)) == "binary"),
+        "time": _time([(columns[place], types.get(str(place), "string")) for place in mapping.times]),
+        "cell": _cell(columns, source, types),
+    }
+    strata = {name: columns[place].cast("string") for name, place in given.items()
+              if name in {"sex", "age_band", "sim_country"} and not isinstance(place, tuple)}  # fmt: skip
+    if "sim_country" in strata:
+        strata["sim_country"] = country_code(strata["sim_country"])
+    return [column.alias(name) for name, column in {**fields, **strata}.items()]
 
 
-def _renamed(column: Column, name: str) -> Column:
-    """Our name for a field; identifiers and cells are text whatever they were."""
-    text = {"subscriber": "number", "cell": "cell"}
-    return column.cast("string").alias(text[name]) if name in text else column.alias(name)
+def _text(column: Column, kind: str) -> Column:
+    """A name as text; a number with a point, as a table program leaves it, without one."""
+    if kind.startswith(("decimal", "double", "float")):
+        return column.cast("decimal(38,0)").cast("string")
+    return column if kind in {"string", "binary"} else column.cast("string")
 
 
-def wall_clock_seconds(source: SourceConfig, clock: "Clock", *, is_text: bool) -> Column:
-    """Seconds since 1970-01-01 00:00 by the wall clock of the country; missing where unreadable."""
-    written = F.col("time")
-    if is_text:
-        written = _iso_text(F.trim(written), source.time_format).try_cast("timestamp")
-    seconds = written.cast("timestamp").cast("bigint")
-    return seconds if source.time_zone == "local" else seconds + clock.offset_at(seconds)
+def _time(parts: Sequence[tuple[Column, str]]) -> Column:
+    if len(parts) == 1:
+        column, kind = parts[0]
+        return column.cast("bigint") if kind in _NUMBERS else column
+    return F.concat_ws(" ", *[F.trim(column.cast("string")) for column, _ in parts])
 
 
-@dataclass(frozen=True)
-class Clock:
-    """The country's offsets from UTC over a delivery, from this machine's time zone data.
-
-    Adding an offset costs an engine a twentieth of a time-zone conversion, and both engines add alike.
-
-    Args:
-        offsets: (instant in seconds since 1970 from which it holds, offset in seconds), in order of time.
-    """
-
-    offsets: tuple[tuple[int, int], ...]
-
-    @classmethod
-    def of(cls, timezone: str, first: date, last: date) -> "Clock":
-        """Find every change of the offset, to the hour, from a day before `first` to a day after `last`."""
-        zone = ZoneInfo(timezone)
-        start = datetime.combine(first - timedelta(1), time(), UTC)
-        hours = [start + timedelta(hours=n) for n in range(24 * ((last - first).days + 3))]
-        offsets = [(int(at.timestamp()), int(_offset(zone, at).total_seconds())) for at in hours]
-        changes = [later for earlier, later in pairwise(offsets) if later[1] != earlier[1]]
-        return cls((offsets[0], *changes))
-
-    def offset_at(self, seconds: Column) -> Column:
-        """Offset that holds at an instant."""
-        offset = F.lit(self.offsets[0][1])
-        for since, seconds_east in self.offsets[1:]:
-            offset = F.when(seconds >= since, seconds_east).otherwise(offset)
-        return offset
+def _cell(columns: Mapping[Place, Column], source: SourceConfig, types: Mapping[str, str]) -> Column:
+    """Where an event was: its cell, the code of a country visited, or the place that its coordinates tell."""
+    mapping = source.columns
+    if mapping.visited_country is not None:
+        return country_code(columns[mapping.visited_country])
+    if mapping.cell is not None:
+        return _text(columns[mapping.cell], types.get(str(mapping.cell), "string")).cast("string")
+    degrees = [columns[place] for place in (mapping.latitude, mapping.longitude) if place is not None]
+    north, east = map(_steps, degrees)
+    return F.concat(north, F.lit(","), east)
 
 
-def _offset(zone: ZoneInfo, at: datetime) -> timedelta:
-    return at.astimezone(zone).utcoffset() or timedelta(0)
+def _steps(degrees: Column) -> Column:
+    """Degrees as a whole number of steps, as text; a decimal comma is read as a point."""
+    number = F.translate(degrees.cast("string"), ",", ".").try_cast("double")
+    return F.round(number * _DEGREE).try_cast("bigint").cast("string")
 
 
-def _iso_text(text: Column, mask: str) -> Column:
-    """Reorder a fixed-width time into ISO 8601: a cast reads that faster than any pattern (ADR 4)."""
-    if mask == "iso":  # an engine reads a bare time as today's, and a bare date as its midnight
-        return F.when(F.length(text) >= len(_SHORTEST_ISO), text)
-    parts: list[Column] = []
-    for token in re.split(r"(yyyy|MM|dd|HH|mm|ss)", _ISO_MASK):
-        if token in mask and token.isalpha():
-            parts.append(F.substring(text, mask.index(token) + 1, len(token)))
-        elif token:
-            parts.append(F.lit(token))
-    return F.when(F.length(text) == len(mask), F.concat(*parts))
+def degrees_of(place: str) -> tuple[float, float]:
+    """Return latitude and longitude of the place that an event with coordinates has for a cell."""
+    latitude, longitude = (int(steps) / _DEGREE for steps in place.split(","))
+    return latitude, longitude

@@ -17,7 +17,15 @@ from jobs.mobility.residence import residence
 from privacy.displaced import DisplacementPlan
 from privacy.policy import AwayPolicy, Policy
 from privacy.unit import Period, PrivacyMonth
-from schemas.displacement import AWAY, HOME, RESIDENT_STATUSES, SILENT, TRANSITIONS
+from schemas.displacement import (
+    AWAY,
+    HOME,
+    RESIDENT_STATUSES,
+    SIGHTS,
+    SIGHTS_A_NIGHT,
+    SILENT,
+    TRANSITIONS,
+)
 from schemas.subscriber_days import CELL_MASK, SECOND_SHIFT
 
 _DAY_S: Final = 86_400
@@ -164,7 +172,8 @@ def statuses(
     before it; where there is none, the subscriber is silent. It is at home where the location is nearer than
     `min_away_km` to the home, or to the usual place of the weekday of that night; else away. In a night in which the
     operator's feed has all towers of the home down, it is at home up to `reach_km`: a phone that never moved is then
-    served from the nearest zone that stands.
+    served from the nearest zone that stands. The sight is of the night that ends on the day alone: whether it was seen,
+    and whether the home was in the dark in it.
 
     Args:
         homes: Residents of the area: `subscriber, home_index`.
@@ -201,6 +210,7 @@ def statuses(
             F.col("now_index").alias("cell_index"),
             F.col("before_status").alias("previous_status"),
             F.col("now_status").alias("status"),
+            _sight(found, policy).alias("sight"),
         )
     )
 
@@ -208,7 +218,7 @@ def statuses(
 def keyed_statuses(told: DataFrame, cells: DataFrame, *, silent: int) -> DataFrame:
     """One row per resident and day: `subscriber`, `key`, `amount` 1.
 
-    The key is `(home * (n + 1) + location) * 9 + 3 * previous status + status`.
+    The key is `((home * (n + 1) + location) * 9 + 3 * previous status + status) * 6 + sight`.
 
     Args:
         told: Contract `resident_statuses`.
@@ -220,7 +230,8 @@ def keyed_statuses(told: DataFrame, cells: DataFrame, *, silent: int) -> DataFra
     located = told.join(homes, "home_index").join(places, "cell_index", "left")
     location = F.coalesce(F.col("base"), F.lit(silent).cast("bigint"))
     transition = F.col("previous_status") * 3 + F.col("status")
-    key = (F.col("home") * (silent + 1) + location) * len(TRANSITIONS) + transition
+    place = (F.col("home") * (silent + 1) + location) * len(TRANSITIONS) + transition
+    key = place * len(SIGHTS) + F.col("sight")
     return located.select("subscriber", key.alias("key"), F.lit(1).cast("bigint").alias("amount"))
 
 
@@ -243,6 +254,17 @@ def _with_status(rows: DataFrame, name: str, cells: DataFrame, first_day: date, 
     as_usual = _is_near(name, f"{name}_usual_latitude", f"{name}_usual_longitude", limit)
     status = F.when(F.col(name).isNull(), SILENT).when(at_home | as_usual, HOME).otherwise(AWAY)
     return located.withColumn(f"{name}_status", status.cast("bigint"))
+
+
+def _sight(found: DataFrame, policy: Policy) -> Column:
+    """What was seen of a resident in the night that ends on the day `n`; homes in the dark apart."""
+    was_seen = F.coalesce(night_number(F.col("now"), policy.residence) == F.col("n"), F.lit(False))
+    where = F.when(F.col("now_status") == AWAY, 0).otherwise(1)
+    sight = F.when(was_seen, where).otherwise(2)
+    if "home_reach_km" in found.columns:
+        reach = F.get("home_reach_km", F.col("n").cast("int"))
+        sight = sight + F.when(reach > policy.away.min_away_km, SIGHTS_A_NIGHT).otherwise(0)
+    return sight.cast("bigint")
 
 
 def _is_near(name: str, latitude: str, longitude: str, limit_km: Column) -> Column:

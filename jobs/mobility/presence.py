@@ -6,20 +6,26 @@ from typing import Final
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from jobs.mobility.points import seen_points, with_next
 from privacy.policy import MobilityPolicy
 from schemas.subscriber_days import CELL_MASK, SECOND_SHIFT
 
 _DAY_S: Final = 86_400
-_NEVER: Final = 1 << 62
-"""A point after every other."""
 
 
 def last_in_bins(
-    days: DataFrame, *, bins: int, mobility: MobilityPolicy, partitions: int, unseen: Sequence[int] = ()
+    days: DataFrame,
+    *,
+    bins: int,
+    mobility: MobilityPolicy,
+    partitions: int,
+    unseen: Sequence[int] = (),
+    carried: Sequence[str] = (),
 ) -> DataFrame:
     """One row per subscriber, bin of the day and cell in which it was last in that bin: on how many `days`.
 
-    Columns: `subscriber, bin, cell_index, days`. Of points at one second, the last is that of the largest cell index.
+    Columns: `subscriber, bin, cell_index, days`, and those carried, which part rows. Of points at one second, the last
+    is that of the largest cell index.
 
     Args:
         days: Contract `subscriber_days`.
@@ -27,19 +33,18 @@ def last_in_bins(
         mobility: Who is a machine: its days are left out.
         partitions: Of the exchange by subscriber.
         unseen: Cell indexes whose points are left out, as if there were no tower.
+        carried: Further columns of a day.
 
     Stability: a row depends on one subscriber's days only.
     """
-    people = days.filter(F.col("events") <= mobility.max_events_a_day).select("subscriber", _seen(unseen))
-    # The array shifted against itself: a filter of the array for each bin takes twice as long on Sail.
-    after = F.concat(F.slice("points", F.lit(2), F.size("points")), F.array(F.lit(_NEVER)))
-    shifted = people.select("subscriber", "points", after.alias("after"))
-    pairs = shifted.select("subscriber", F.explode(F.arrays_zip("points", "after")).alias("pair"))
-    found = pairs.select(
-        "subscriber", _bin("pair.points", bins), _bin("pair.after", bins).alias("next_bin"), _cell("pair.points")
+    people = days.filter(F.col("events") <= mobility.max_events_a_day).select(
+        "subscriber", *carried, seen_points(unseen)
+    )
+    found = with_next(people).select(
+        "subscriber", *carried, _bin("point", bins), _bin("after", bins).alias("next_bin"), _cell("point")
     )
     lasts = found.filter(F.col("bin") != F.col("next_bin")).repartition(partitions, "subscriber")
-    return lasts.groupBy("subscriber", "bin", "cell_index").agg(F.count(F.lit(1)).alias("days"))
+    return lasts.groupBy("subscriber", *carried, "bin", "cell_index").agg(F.count(F.lit(1)).alias("days"))
 
 
 def last_of_day(days: DataFrame, *, mobility: MobilityPolicy, unseen: Sequence[int] = ()) -> DataFrame:
@@ -52,15 +57,10 @@ def last_of_day(days: DataFrame, *, mobility: MobilityPolicy, unseen: Sequence[i
 
     Stability: a row depends on one subscriber's day only.
     """
-    people = days.filter(F.col("events") <= mobility.max_events_a_day).select("subscriber", _seen(unseen))
-    last = F.explode(F.array_compact(F.array(F.array_max("points"))))
-    return people.select("subscriber", last.alias("point")).select("subscriber", _cell("point"))
-
-
-def _seen(unseen: Sequence[int]) -> Column:
-    if not unseen:
-        return F.col("points")
-    return F.filter("points", lambda point: ~point.bitwiseAND(F.lit(CELL_MASK)).isin(list(unseen))).alias("points")
+    people = days.filter(F.col("events") <= mobility.max_events_a_day).select("subscriber", seen_points(unseen))
+    # Exploded, not filtered: Sail pushes a filter by what a lambda left of an array below it, and finds no column.
+    last = people.select("subscriber", F.explode(F.array(F.array_max("points"))).alias("point"))
+    return last.filter(F.col("point").isNotNull()).select("subscriber", _cell("point"))
 
 
 def _bin(point: str, bins: int) -> Column:

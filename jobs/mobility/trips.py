@@ -8,6 +8,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from jobs.mobility.distances import distance_km
+from jobs.mobility.points import NEVER, seen_points, with_next
 from privacy.policy import MobilityPolicy
 from schemas.subscriber_days import CELL_MASK, SECOND_SHIFT
 
@@ -15,11 +16,13 @@ _DAY_S: Final = 86_400
 _HOUR_S: Final = 3_600
 
 
-def paths(
+def steps(
     days: DataFrame, *, first_day: date, mobility: MobilityPolicy, partitions: int, unseen: Sequence[int] = ()
 ) -> DataFrame:
-    """One row per subscriber: its points of all days as one sorted array, `second since first_day << 32 | cell index`.
+    """One row per two consecutive points of a subscriber: `subscriber`, `before`, `after`.
 
+    Both are `second since first_day << 32 | cell index`. Steps within a day are found where the day stands; only the
+    first and the last point of each day are exchanged, to join it to the next day on which the subscriber was seen.
     Days of a machine (more than `max_events_a_day` events) are left out: they are not a person's.
 
     Args:
@@ -32,27 +35,41 @@ def paths(
     Stability: a row depends on one subscriber's days only.
     """
     day_s = F.datediff("local_date", F.lit(first_day)).cast("bigint") * _DAY_S
-    shift = F.shiftleft(day_s, SECOND_SHIFT)
-    walked = (
-        days.filter(F.col("events") <= mobility.max_events_a_day)
-        .select("subscriber", F.transform("points", lambda point: point + shift).alias("points"))
-        .repartition(partitions, "subscriber")
-        .groupBy("subscriber")
-        .agg(F.sort_array(F.flatten(F.collect_list("points"))).alias("path"))
+    people = days.filter(F.col("events") <= mobility.max_events_a_day).select(
+        "subscriber", F.shiftleft(day_s, SECOND_SHIFT).alias("midnight"), seen_points(unseen)
     )
-    return _without(walked, unseen)
+    return _within_days(people).unionAll(_between_days(people, partitions))
 
 
-def _without(walked: DataFrame, unseen: Sequence[int]) -> DataFrame:
-    """The paths without their points in some cells; a path of nothing else is left out."""
-    if not unseen:
-        return walked
-    seen = F.filter("path", lambda point: ~point.bitwiseAND(F.lit(CELL_MASK)).isin(list(unseen)))
-    return walked.select("subscriber", seen.alias("path")).filter(F.size("path") > 0)
+def _within_days(people: DataFrame) -> DataFrame:
+    before, after = (F.col(name) + F.col("midnight") for name in ("point", "after"))
+    pairs = with_next(people).filter(F.col("after") != NEVER)
+    return pairs.select("subscriber", before.alias("before"), after.alias("after"))
+
+
+def _between_days(people: DataFrame, partitions: int) -> DataFrame:
+    """From the last point of a day to the first of the next: days do not overlap, so either list sorts by day."""
+    ends = people.select(
+        "subscriber",
+        (F.array_min("points") + F.col("midnight")).alias("first"),
+        (F.array_max("points") + F.col("midnight")).alias("last"),
+    )
+    gathered = (
+        ends.repartition(partitions, "subscriber")
+        .groupBy("subscriber")
+        .agg(*[F.sort_array(F.collect_list(end)).alias(end) for end in ("first", "last")])
+    )
+    n = F.greatest(F.size("last") - 1, F.lit(0))  # of a subscriber without a single point, none
+    shifted = gathered.select(
+        "subscriber", F.slice("last", F.lit(1), n).alias("before"), F.slice("first", F.lit(2), n).alias("after")
+    )
+    return shifted.select("subscriber", F.explode(F.arrays_zip("before", "after")).alias("pair")).select(
+        "subscriber", "pair.before", "pair.after"
+    )
 
 
 def trips_between_visits(
-    subscriber_paths: DataFrame, zones: DataFrame, *, arrivals_from_s: int, mobility: MobilityPolicy
+    subscriber_steps: DataFrame, zones: DataFrame, *, arrivals_from_s: int, mobility: MobilityPolicy
 ) -> DataFrame:
     """One row per trip: `subscriber`, `arrival_s`, the `origin` and `destination` rows of `zones`, by their columns.
 
@@ -61,10 +78,10 @@ def trips_between_visits(
     faster than `max_speed_m_s` over more than `min_speed_distance_km`. It counts on the day on which it arrives.
 
     Args:
-        subscriber_paths: From `paths`.
+        subscriber_steps: From `steps`.
         zones: `cell_index, latitude, longitude` (of the H3 cell's centre) and any columns to carry along, as is the
             cell index: `origin_index`, `destination_index`.
-        arrivals_from_s: Seconds since the paths' first day from which arrivals count; before it, points are only
+        arrivals_from_s: Seconds since the steps' first day from which arrivals count; before it, points are only
             looked at as origins.
         mobility: The limits.
 
@@ -73,7 +90,7 @@ def trips_between_visits(
     Source: consecutive trips as in FlowKit (Flowminder), without its self-pairs; speed limit as in field practice
     (over 10 km and over 55 m/s).
     """
-    located = _moves(subscriber_paths, arrivals_from_s, mobility)
+    located = _moves(subscriber_steps, arrivals_from_s, mobility)
     carried = [name.removeprefix("cell_") for name in zones.columns if name not in {"latitude", "longitude"}]
     for end in ("origin", "destination"):
         located = located.join(F.broadcast(_prefixed(zones, end)), f"{end}_index")
@@ -85,21 +102,25 @@ def trips_between_visits(
     )
 
 
-def counted_trips(trips: DataFrame, *, mobility: MobilityPolicy) -> DataFrame:
+def counted_trips(trips: DataFrame, *, mobility: MobilityPolicy, partitions: int) -> DataFrame:
     """One row per subscriber, pair of cells and day of arrival: the trips' columns, `day` for `arrival_s`, `amount`.
 
-    `amount` is how many of these trips count: at most `max_repeats_a_day`. `day` counts from the paths' first day.
+    `amount` is how many of these trips count: at most `max_repeats_a_day`. `day` counts from the steps' first day.
 
     Args:
         trips: `subscriber`, `arrival_s`, `origin_index`, `destination_index`, and columns that follow from the two.
         mobility: The limits.
+        partitions: Of the exchange by subscriber.
 
     Stability: what counts of a subscriber's trips depends on its own points only.
 
     Source: the distinct subscribers of a pair, as FlowKit (Flowminder) counts them, here a day at a time.
     """
     same = [name for name in trips.columns if name != "arrival_s"]
-    counted = trips.groupBy(*same, F.expr(f"arrival_s div {_DAY_S}").alias("day")).agg(F.count(F.lit(1)).alias("times"))
+    gathered = trips.repartition(partitions, "subscriber")
+    counted = gathered.groupBy(*same, F.expr(f"arrival_s div {_DAY_S}").alias("day")).agg(
+        F.count(F.lit(1)).alias("times")
+    )
     amount = F.least("times", F.lit(mobility.max_repeats_a_day).cast("bigint"))
     # An expression, because Sail takes the column that was grouped by for unique even after an explode, and would drop
     # the week from a later grouping by subscriber and week. Behind this grouping, which thus needs no exchange.
@@ -108,24 +129,14 @@ def counted_trips(trips: DataFrame, *, mobility: MobilityPolicy) -> DataFrame:
     return counted.select(subscriber, *others, "day", amount.alias("amount"))
 
 
-def _moves(subscriber_paths: DataFrame, arrivals_from_s: int, mobility: MobilityPolicy) -> DataFrame:
-    """One row per pair of neighbouring points in different cells, within the gap, arriving in time.
-
-    Neighbours are paired by shifting the array against itself: a lambda that looks around in its own array makes an
-    engine copy the array for each element.
-    """
-    steps = F.size("path") - 1
-    shifted = subscriber_paths.select(
+def _moves(subscriber_steps: DataFrame, arrivals_from_s: int, mobility: MobilityPolicy) -> DataFrame:
+    """One row per step between different cells, within the gap, arriving in time."""
+    pairs = subscriber_steps.select(
         "subscriber",
-        F.slice("path", F.lit(1), steps).alias("before"),
-        F.slice("path", F.lit(2), steps).alias("after"),
-    )
-    pairs = shifted.select("subscriber", F.explode(F.arrays_zip("before", "after")).alias("pair")).select(
-        "subscriber",
-        _cell("pair.before").alias("origin_index"),
-        _cell("pair.after").alias("destination_index"),
-        _second("pair.after").alias("arrival_s"),
-        (_second("pair.after") - _second("pair.before")).alias("gap_s"),
+        _cell("before").alias("origin_index"),
+        _cell("after").alias("destination_index"),
+        _second("after").alias("arrival_s"),
+        (_second("after") - _second("before")).alias("gap_s"),
     )
     return pairs.filter(
         (F.col("origin_index") != F.col("destination_index"))

@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 
-from pyspark.sql import DataFrame
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from jobs.mobility.points import NEVER, seen_points, with_next
 from privacy.policy import MobilityPolicy
 from schemas.subscriber_days import CELL_MASK
 
@@ -22,15 +23,16 @@ def visited_cells(
 
     Stability: a row depends on one subscriber's days only.
     """
-    cells = F.array_distinct(F.transform("points", lambda point: point.bitwiseAND(F.lit(CELL_MASK))))
-    people = days.filter(F.col("events") <= mobility.max_events_a_day).select("subscriber", cells.alias("cells"))
-    gathered = (
-        people.repartition(partitions, "subscriber")
-        .groupBy("subscriber")
-        .agg(F.array_distinct(F.flatten(F.collect_list("cells"))).alias("cells"))
+    people = days.filter(F.col("events") <= mobility.max_events_a_day).select("subscriber", seen_points(unseen))
+    stays = with_next(people).select(
+        "subscriber", "after", _cell("point").alias("cell_index"), _cell("after").alias("next_index")
     )
-    visited = gathered.select("subscriber", F.explode("cells").alias("cell_index"))
-    return visited.filter(~F.col("cell_index").isin(list(unseen))) if unseen else visited
+    left = stays.filter((F.col("after") == NEVER) | (F.col("cell_index") != F.col("next_index")))
+    return left.select("subscriber", "cell_index").repartition(partitions, "subscriber").distinct()
+
+
+def _cell(point: str) -> Column:
+    return F.col(point).bitwiseAND(F.lit(CELL_MASK))
 
 
 def visits_from_home(visited: DataFrame, homes: DataFrame) -> DataFrame:

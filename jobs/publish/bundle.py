@@ -6,6 +6,7 @@ locked environment, gives the same bytes, so a retry after a crash finds the bun
 
 import hashlib
 import json
+import shutil
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,7 +35,7 @@ from jobs.publish.sums import SIGNATURE_NAME, SUMS_NAME, check_sums, sums_bytes
 from jobs.publish.tables import csv_bytes, parquet_bytes, public_contract, published_table
 from jobs.publish.zones import Feature, units_geojson, zones_geojson, zones_in
 from privacy.canonical import canonical_json
-from privacy.durable import flush_names, write_flushed
+from privacy.durable import alone_in, flush_names, write_flushed
 from privacy.release import Release
 from privacy.signing import PublicKey
 from schemas.errors import BundleError, PrivacyError
@@ -92,10 +93,13 @@ def write_bundle(release: Release, clearance: Clearance, root: Path) -> Path:
     files = bundle_files(release, clearance)
     folder = root / read_card(files[CARD_NAME]).slug
     root.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(dir=root, prefix=f".{folder.name}-") as workshop:
-        standing = _settle(_folder_in(Path(workshop), files), folder, files, clearance.publishers)
-        _settle_archive(Path(workshop) / "zip", _archive_of(folder), standing)
-    flush_names(root)
+    with alone_in(root):
+        for leftover in root.glob(f".{folder.name}-*"):  # of a run that was killed: nobody else is in here
+            shutil.rmtree(leftover)
+        with TemporaryDirectory(dir=root, prefix=f".{folder.name}-") as workshop:
+            standing = _settle(_folder_in(Path(workshop), files), folder, files, clearance.publishers)
+            _settle_archive(Path(workshop) / "zip", _archive_of(folder), standing)
+        flush_names(root)
     return folder
 
 

@@ -178,6 +178,7 @@ class Card(_Part):
     delivered_until: date | None = None
     sex: list[str] | None = None
     age_bands: list[str] | None = None
+    countries: list[str] | None = None
     ledger_head: str
     sealed_on: str
 

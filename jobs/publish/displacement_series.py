@@ -91,8 +91,8 @@ class Returns:
 
 
 def excess(moment: Moment, usual: Estimate) -> Estimate:
-    """Return the people away above the usual number; both are released values, so their variances add."""
-    return moment.away - usual
+    """Return the people away above the usual number; both follow from releases of their own, so variances add."""
+    return moment.people_away - usual
 
 
 def stock_checks(moments: Sequence[Moment]) -> tuple[StockCheck, ...]:
@@ -112,14 +112,14 @@ def stock_checks(moments: Sequence[Moment]) -> tuple[StockCheck, ...]:
 def returns(moments: Sequence[Moment], usual: Estimate) -> Returns | None:
     """Return the curve of return; nothing where no release shows more people away than usual, noise considered.
 
-    Who fell silent while away is in no stock of people away, and so counts here as no longer displaced: compare `lost`
-    and `silent`.
+    Who fell silent while away is taken to be away as often as those seen. Where all people away cannot be told, the
+    curve is of those last seen away: who falls silent then counts as no longer displaced.
 
     Args:
         moments: Releases from the onset on, in order.
         usual: People away in the week before.
     """
-    peak = max(moments, key=lambda moment: moment.away.value, default=None)
+    peak = max(moments, key=lambda moment: moment.people_away.value, default=None)
     if peak is None or excess(peak, usual).ci_low <= 0:
         return None
     after = moments[moments.index(peak) :]
@@ -135,7 +135,7 @@ def _returned(moment: Moment, peak: Moment, usual: Estimate) -> Share:
     """One less the ratio of two excesses that share the usual number; error of the first order (delta method)."""
     whole = excess(peak, usual).value
     ratio = excess(moment, usual).value / whole
-    variance = moment.away.sd**2 + (ratio * peak.away.sd) ** 2 + ((1 - ratio) * usual.sd) ** 2
+    variance = moment.people_away.sd**2 + (ratio * peak.people_away.sd) ** 2 + ((1 - ratio) * usual.sd) ** 2
     return Share(1 - ratio, sqrt(variance) / whole)
 
 

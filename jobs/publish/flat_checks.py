@@ -15,7 +15,7 @@ from jobs.publish.zones import LEVEL_COLUMNS
 from privacy.marginals import BIN_HOURS
 from privacy.plan import NO_LIST
 from privacy.zoning import Zoning
-from schemas.displacement import STATUSES, TRANSITIONS
+from schemas.displacement import AWAY, HOME, SIGHTS, SIGHTS_A_NIGHT, STATUSES, TRANSITIONS
 from schemas.errors import BundleError
 from schemas.published import ALL, CHANGES
 
@@ -23,11 +23,12 @@ HALF_UNIT: Final = 0.5 * 10.0**-DECIMALS
 """The most that rounding moves a number."""
 
 COLUMNS: Final[Mapping[str, Mapping[str, str]]] = {
-    "presence": {"zone": "zone", "bin": "bin_start_h"},
+    "presence": {"zone": "zone", "bin": "bin_start_h", "sim_country": "sim_country"},
+    "roaming": {"zone": "zone", "sim_country": "sim_country", "visited_country": "visited_country"},
     "active_subscribers": {"zone": "zone"},
     "residents": {"zone": "zone", "sex": "sex", "age_band": "age_band"},
     "churn": {"zone": "zone", "change": "change"},
-    "displacement": {"home": "home", "location": "location", "transition": "transition"},
+    "displacement": {"home": "home", "location": "location", "transition": "transition", "sight": "sight"},
 }
 """The column that says where a row stands on each dimension of a product."""
 
@@ -59,19 +60,33 @@ def check_tables(table: pa.Table, card: Card, zones: Zones) -> None:
 
 
 def check_transitions(table: pa.Table, card: Card) -> None:
-    """Check that transitions are what the statuses before and after make them, and that rows are of the card's event.
+    """Check that transitions and sights are what the statuses say, and that rows are of the card's event.
 
     Raises:
         BundleError: They contradict each other.
     """
-    found = set(zip(*(table[name].to_pylist() for name in ("status_before", "status", "transition")), strict=True))
-    known = {
-        (before, after, TRANSITIONS[3 * b + a]) for b, before in enumerate(STATUSES) for a, after in enumerate(STATUSES)
-    }
-    if odd := sorted(found - known - {(ALL, "away", ALL)}):
-        raise _wrong(f"{odd[0][2]} is no change from {odd[0][0]} to {odd[0][1]}", "the transition of the two statuses")
+    names = ("status_before", "status", "transition", "sight")
+    found = set(zip(*(table[name].to_pylist() for name in names), strict=True))
+    if odd := sorted(found - _STATUS_WORDS):
+        before, after, transition, sight = odd[0]
+        raise _wrong(
+            f"{transition} is no change from {before} to {after}, or {sight} no sight of it",
+            "the transition of the two statuses, or the status of the sight",
+        )
     if card.event is None or set(table["event"].to_pylist()) - {card.event.id}:
         raise _wrong("a row is of another event", "the event of the card")
+
+
+_STATUS_WORDS: Final = (
+    {
+        (before, after, TRANSITIONS[3 * b + a], ALL)
+        for b, before in enumerate(STATUSES)
+        for a, after in enumerate(STATUSES)
+    }
+    | {(ALL, STATUSES[AWAY], ALL, ALL)}
+    | {(ALL, (STATUSES[AWAY], STATUSES[HOME], ALL)[n % SIGHTS_A_NIGHT], ALL, sight) for n, sight in enumerate(SIGHTS)}
+)
+"""What the columns of a row of displacement say together: a transition, those away somewhere, or a sight."""
 
 
 def zones_of(card: Card, collection: Mapping[str, Any]) -> Zones:
@@ -118,7 +133,10 @@ def _labels(name: str, note: LevelNote, card: Card, zones: Zones) -> Collection[
         "bin": range(0, 24, BIN_HOURS),
         "sex": card.sex or (),
         "age_band": card.age_bands or (),
+        "sim_country": card.countries or (),
+        "visited_country": card.countries or (),
         "transition": TRANSITIONS,
+        "sight": SIGHTS,
         "change": CHANGES,
     }
     if name in fixed:

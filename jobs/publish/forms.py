@@ -66,7 +66,17 @@ _CHURN: Final = """
 
 _PRESENCE: Final = """
 - A subscriber is, in each 4-hour bin of each day in which it was seen, in the zone of its last event. Who was not seen
-  in a bin is in none: values follow the use of telephones as well as the number of people. Compare bins with care."""
+  in a bin is in none: values follow the use of telephones as well as the number of people. Compare bins with care.
+- `sim_country` is the country that the SIM card is from, neither nationality nor residence. Where it says `all`, SIM
+  cards of all countries are counted together."""
+
+_ROAMING: Final = """
+- Rows with a `sim_country`: visitors, by the country that the SIM card is from. Rows with a `visited_country`: the
+  country's own SIM cards abroad. A SIM card tells neither nationality nor residence: cross-border workers, residents
+  with a foreign card and visitors who buy one here are on the other side of the line.
+- A day counts once, where its last record is. Seven times a week's value estimates visitor-days; nights spent differ by
+  the day of departure. Visitors of one operator are not all visitors: which network a phone roams on is a matter of
+  contracts, so relate values to border statistics."""
 
 _ACTIVE: Final = """
 - A control total: use it to judge whether a day is complete, and to relate other products to who could be seen."""
@@ -81,6 +91,10 @@ _DISPLACEMENT: Final = """
 - Rows with `transition` other than `all`: residents of the area or of a zone of it, by status of the day before and of
   the day. Away: the sum of `newly_away`, `still_away` and `reappeared_away`. It is the stock of the day before, plus
   `newly_away` and `reappeared_away`, less `returned` and `lost`: exactly so before noise, and within intervals after.
+- Rows with a `sight` other than `all`: residents of the area by what that night itself showed, with `dark_` before it
+  where all towers of the home were down. All people away, the unseen included: (`seen_away` + `dark_seen_away`) / s,
+  with s = (`seen_away` + `seen_home`) / (`seen_away` + `seen_home` + `not_seen`). It takes whom the night did not show
+  to be away as often as those it showed.
 - Rows with a `location`: those away, by where they were last seen at night, from anywhere in the area or from one
   `home`.
 - `silent` is not away: towers that are down look the same. See the network status beside this release."""
@@ -98,6 +112,7 @@ FORMS: Final = {
     "relocations": Form(has_zones=True, has_map=True, reading=_NUMBERS + _pairs("its moves are") + _MOVES),
     "migration": Form(has_zones=True, has_map=True, reading=_NUMBERS + _pairs("its moves are") + _MOVES),
     "presence": Form(has_zones=True, has_map=False, reading=_NUMBERS + _FLAT + _PRESENCE),
+    "roaming": Form(has_zones=True, has_map=False, reading=_NUMBERS + _FLAT + _ROAMING),
     "active_subscribers": Form(has_zones=True, has_map=False, reading=_NUMBERS + _FLAT + _ACTIVE),
     "residents": Form(has_zones=True, has_map=False, reading=_NUMBERS + _FLAT + _RESIDENTS),
     "churn": Form(has_zones=True, has_map=False, reading=_NUMBERS + _FLAT + _CHURN),

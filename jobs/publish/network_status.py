@@ -9,11 +9,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from math import hypot, pi, sqrt
-from statistics import median
+from math import hypot
 from typing import Final
 
-from jobs.publish.situation.estimate import Estimate
+from jobs.publish.situation.estimate import Estimate, median_of
 from schemas.network import FEW_PHONES, NETWORK_STATUS, PHONES
 
 _SURE_SDS: Final = 2.0
@@ -66,16 +65,9 @@ def status_of_phones(released: Iterable[ZoneDay]) -> tuple[dict[str, object], ..
 
 def _of_weekday(days: Sequence[ZoneDay]) -> Iterator[dict[str, object]]:
     for number, today in enumerate(days[1:], start=1):
-        usual = _median([day.seen for day in days[:number]])
+        usual = median_of([day.seen for day in days[:number]])
         if usual.value > _SURE_SDS * usual.sd:
             yield _row(today, usual)
-
-
-def _median(earlier: Sequence[Estimate]) -> Estimate:
-    """The median of noisy numbers; its error is that of a median of equal normal variables, or of a mean of two."""
-    spread = sqrt(sum(one.sd**2 for one in earlier) / len(earlier))
-    factor = sqrt(pi / 2) if len(earlier) > 2 else 1.0
-    return Estimate(median(one.value for one in earlier), factor * spread / sqrt(len(earlier)))
 
 
 def _row(today: ZoneDay, usual: Estimate) -> dict[str, object]:

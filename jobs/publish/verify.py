@@ -289,7 +289,7 @@ _FLAT: Final[Checks] = (
 
 _DISPLACEMENT: Final[Checks] = (
     *_FLAT,
-    ("transitions are those of the statuses, of the card's event", lambda c: check_transitions(c.table, c.card)),
+    ("transitions and sights are those of the statuses, of the event", lambda c: check_transitions(c.table, c.card)),
 )
 
 _CHECKS_OF: Final[dict[str, Checks]] = {
@@ -298,6 +298,7 @@ _CHECKS_OF: Final[dict[str, Checks]] = {
     "relocations": _PAIRS,
     "migration": _PAIRS,
     "presence": _FLAT,
+    "roaming": _FLAT,
     "active_subscribers": _FLAT,
     "residents": _FLAT,
     "churn": _FLAT,

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from jobs.publish.card import Card
 from jobs.publish.zones import Feature, positions_in, unit_of, units_geojson, zones_geojson, zones_in
-from privacy.zoning import AdminUnit, Zoning, layer_sha256
+from privacy.zoning import AdminUnit, Zoning, is_cell, layer_sha256
 from schemas.errors import BundleError
 
 DEGREE_SLACK: Final = 1e-5
@@ -38,7 +38,7 @@ def levels_of_zones(zones: frozenset[str], collection: Mapping[str, Any], card: 
     """
     if card.zoning is Zoning.ADMIN:
         return {unit.code: unit.level for unit in _units_in(collection)}
-    return {zone: int(h3.get_resolution(zone)) for zone in zones if h3.is_valid_cell(zone)}
+    return {zone: int(h3.get_resolution(zone)) for zone in zones if is_cell(zone)}
 
 
 def _check_cells(table: pa.Table, collection: Mapping[str, Any], card: Card) -> None:
@@ -64,7 +64,7 @@ def _features_by_zone(collection: Mapping[str, Any]) -> dict[str, Feature]:
         raise _wrong("a feature has no zone", "properties zone and resolution") from error
     if len(found) != len(features):
         raise _wrong("a zone occurs twice", "each zone once")
-    if odd := [zone for zone in found if not isinstance(zone, str) or not h3.is_valid_cell(zone)]:
+    if odd := [zone for zone in found if not isinstance(zone, str) or not is_cell(zone)]:
         raise _wrong(f"{odd[0]!r} is no H3 cell", "H3 cells")
     return found
 

@@ -28,6 +28,7 @@ from jobs.synth.people import People, build_people
 from jobs.synth.planted import write_planted
 from jobs.synth.randomness import Ints, stream
 from jobs.synth.registrants import Registrants, build_registrants
+from jobs.synth.roamers import write_roamers
 from jobs.synth.scenario import Scenario, Timeline, parameters
 from jobs.synth.truth import homes, registered_people, true_trips, write_json, write_table
 from jobs.synthetic_mark import MARK, write_mark
@@ -61,6 +62,7 @@ class Plan:
         layouts: Names of the layouts, sorted.
         dirt: Shares of dirty rows.
         scenario: What happens beside ordinary days; by default nothing.
+        roamers: Whether visitors from abroad and residents abroad have deliveries of their own.
     """
 
     seed: int
@@ -70,6 +72,7 @@ class Plan:
     layouts: tuple[str, ...]
     dirt: Dirt
     scenario: Scenario | None = None
+    roamers: bool = False
 
     def __post_init__(self) -> None:
         check_size(self.seed, self.subscribers)
@@ -100,6 +103,7 @@ class Plan:
             "layouts": list(self.layouts),
             "dirt": self.dirt.shares,
             "scenario": None if self.scenario is None else parameters(self.scenario),
+            **({"roamers": True} if self.roamers else {}),
         }
 
 
@@ -193,6 +197,7 @@ def synthesise(  # noqa: PLR0913 - one parameter a thing to choose, all but the 
     progress: Progress | None = None,
     dirt: Dirt | None = None,
     scenario: Scenario | None = None,
+    roamers: bool = False,
 ) -> SynthesisReport:
     """Write a synthetic country's deliveries, cell table, map and planted truth.
 
@@ -211,12 +216,13 @@ def synthesise(  # noqa: PLR0913 - one parameter a thing to choose, all but the 
         progress: Called with what was finished, how many, of how many.
         dirt: Shares of dirty rows; about 1 % by default.
         scenario: What happens beside ordinary days; by default nothing.
+        roamers: Whether visitors from abroad and residents abroad have deliveries of their own, which change no other.
 
     Raises:
         ConfigError: An argument is out of range, or the country or period too small for the scenario.
         InputError: The folder holds something else.
     """
-    plan = Plan(seed, subscribers, first_day, days, tuple(sorted(set(layouts))), dirt or Dirt(), scenario)
+    plan = Plan(seed, subscribers, first_day, days, tuple(sorted(set(layouts))), dirt or Dirt(), scenario, roamers)
     if not _is_finished(out, plan):
         with _new_folder(out) as folder:
             _write_country(folder, plan, processes, progress or _silent)
@@ -280,6 +286,9 @@ def _write_country(folder: Path, plan: Plan, processes: int | None, progress: Pr
     for done, files in enumerate(_map_days(world, folder, processes), start=1):
         expected |= files
         progress("day", done, plan.days)
+    if plan.roamers:
+        for name, rows in write_roamers(folder, world.country, plan.first_day, plan.days):
+            expected[name] = {"rows": rows, "quarantined": {reason.value: 0 for reason in Reason}}
     write_json(folder / EXPECTED, expected)
     write_mark(folder, plan.mark, expected)
 

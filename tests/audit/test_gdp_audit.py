@@ -274,7 +274,7 @@ def test_totals_in_floating_point_never_get_noise(sail):
         mechanisms.discrete_gaussian(absent.bounded().totals.astype(np.float64), l2_sensitivity=1, micro_rho=1)
 
 
-def paths_around_outages(days, *, real=pipeline.paths, **options):
+def steps_around_outages(days, *, real=pipeline.steps, **options):
     """The field's way to treat a silent tower: a cell with too few events, of everybody, is out, and is left out."""
     seen = days.select(F.explode("points").alias("point")).groupBy(_cell("point").alias("cell")).count()
     up = [row["cell"] for row in seen.filter(F.col("count") > 7 * len(OTHERS)).collect()]
@@ -288,7 +288,7 @@ def _cell(point):
 
 @pytest.mark.audit
 def test_an_outage_read_off_other_peoples_events_is_found(sail, monkeypatch):
-    monkeypatch.setattr(pipeline, "paths", paths_around_outages)
+    monkeypatch.setattr(pipeline, "steps", steps_around_outages)
     absent, present = neighbours(sail, losses=MORE_LOSS)
 
     moved = squared_distances(present.totals, absent.totals, present.plan)

@@ -186,28 +186,32 @@ def _policy(root: Path) -> Path:
 def _repeat_a_month_later(storage: Storage, days: Iterable[date]) -> None:
     """Let the same days stand a month later too."""
     days = list(days)
-    state = DayState(parts=("later",), delivered=True)
-    _deliver(storage, "later", min(days), PrivacyMonth.of(max(days) + A_MONTH_LATER).last_day)
+    repeated = [day + A_MONTH_LATER for day in days]
+    _deliver(storage, "later", min(days), PrivacyMonth.of(max(repeated)).last_day, holding=repeated)
     for contract, version, day in storage.current(SUBSCRIBER_DAYS, days):
         later = day + A_MONTH_LATER
         rows = pq.read_table(storage.version(contract, version) / f"{DAY_FOLDER}={day}", partitioning=None)
         column = rows.schema.get_field_index("local_date")
         rows = rows.set_column(column, "local_date", pa.array([later] * len(rows), pa.date32()))
-        _write_day(storage, rows.select(SUBSCRIBER_DAYS.names), "later", later, state)
+        _write_day(storage, rows.select(SUBSCRIBER_DAYS.names), "later", later)
 
 
-def _deliver(storage: Storage, name: str, first: date, last: date) -> None:
-    """Say that all days of a span are delivered, those without rows too."""
-    told = {"mapping": {}, "days": (), "files": (), "read": 0, "kept": 0, "quarantined": {}}
-    storage.commit_delivery(name, DeliveryRecord(first=first, last=last, **told))
+def _deliver(storage: Storage, name: str, first: date, last: date, *, holding: Iterable[date]) -> None:
+    """Say that all days of a span are delivered, those without rows too, and show these."""
+    told = {"mapping": {}, "files": (), "read": 0, "kept": 0, "quarantined": {}}
+    storage.commit_delivery(name, DeliveryRecord(first=first, last=last, days=tuple(holding), **told))
+    span = [first + timedelta(n) for n in range((last - first).days + 1)]
+    for day, state in storage.states(span).items():
+        if not state.parts:
+            storage.swap(SUBSCRIBER_DAYS, day, state, SUBSCRIBER_DAY_PARTS, "")
 
 
-def _write_day(storage: Storage, rows: pa.Table, version: str, day: date, state: DayState) -> None:
+def _write_day(storage: Storage, rows: pa.Table, version: str, day: date) -> None:
     folder = storage.version(SUBSCRIBER_DAY_PARTS, version) / f"{DAY_FOLDER}={day}"
     folder.mkdir(parents=True)
     # An engine reads a list by the name that it gave to its elements itself.
     pq.write_table(rows, folder / "0.parquet", compression="zstd", use_compliant_nested_type=False)
-    storage.swap(SUBSCRIBER_DAYS, day, state, SUBSCRIBER_DAY_PARTS, version)
+    storage.swap(SUBSCRIBER_DAYS, day, DayState(parts=(version,), delivered=True), SUBSCRIBER_DAY_PARTS, version)
 
 
 def _generate(storage: Storage, months: Iterable[PrivacyMonth], subscribers: int) -> None:
@@ -218,16 +222,16 @@ def _generate(storage: Storage, months: Iterable[PrivacyMonth], subscribers: int
     pseudonyms = chance.permutation(np.arange(subscribers, dtype=np.int64) * 7_919_999_983)
     places = chance.integers(0, len(cells), (subscribers, 3))
     months = list(months)
-    _deliver(storage, "year", months[0].first_day, months[-1].last_day)
+    days = [day for month in months for day in month.days]
+    _deliver(storage, "year", days[0], days[-1], holding=days)
     for month in months:
         moving = chance.random(subscribers) < 0.02
         places[moving, 0] = chance.integers(0, len(cells), int(moving.sum()))
         for day in month.days:
             seen = np.flatnonzero(chance.random(subscribers) < 0.7)
-            _write_day(storage, _a_day(chance, pseudonyms[seen], places[seen], day), "year", day, _WHOLE)
+            _write_day(storage, _a_day(chance, pseudonyms[seen], places[seen], day), "year", day)
 
 
-_WHOLE: Final = DayState(parts=("year",), delivered=True)
 _POINTS_A_DAY: Final = 8
 
 
@@ -244,6 +248,8 @@ def _a_day(chance: np.random.Generator, people: np.ndarray, places: np.ndarray, 
         "events": np.full(len(people), _POINTS_A_DAY, dtype=np.int64),
         "sex": stratum,
         "age_band": stratum,
+        "sim_country": stratum,
+        "abroad": pa.ListArray.from_arrays(np.zeros(len(people) + 1, dtype=np.int32), pa.array([], pa.int64())),
     }
     return pa.table(columns)
 

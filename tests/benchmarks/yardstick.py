@@ -17,6 +17,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from jobs.config import CellsConfig
 from jobs.ingest.cells import ZoneRegister, cell_stretches, days_of_change, read_cells
 from jobs.ingest.events import Window
 from jobs.ingest.pseudonyms import load_key
@@ -121,7 +122,7 @@ def _database(desk: Desk, work: Work) -> duckdb.DuckDBPyConnection:
     """Open a database that knows the cells, with the key beside the queries as ours has it."""
     database = duckdb.connect()
     database.execute("SET threads = 2; SET TimeZone = 'UTC'; SET enable_progress_bar = false")
-    cells = read_cells(desk.config.cells.path)
+    cells = read_cells(desk.config.cells)
     register = ZoneRegister(()).extended(cell.h3(6) for cell in cells)
     write_json(desk.storage.zones, register.zones)
     starts = (work.first - LATE, *days_of_change(cells, work.first - LATE, work.last))
@@ -137,7 +138,7 @@ def _database(desk: Desk, work: Work) -> duckdb.DuckDBPyConnection:
 
 def _stretch(work: Work) -> str:
     """SQL for the number of days of change that lie behind a local day."""
-    changes = days_of_change(read_cells(work.country / "cells.csv"), work.first - LATE, work.last)
+    changes = days_of_change(read_cells(CellsConfig(path=work.country / "cells.csv")), work.first - LATE, work.last)
     return " + ".join(["0", *(f"(local_day >= {(day - _EPOCH).days})::BIGINT" for day in changes)])
 
 

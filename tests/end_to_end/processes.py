@@ -2,10 +2,12 @@
 
 It reads one command a line as JSON, does it in a process of its own, forked before any thread is started, and answers
 with one line: how the process ended and which steps it passed. With `spared`, the process is killed at the first step
-whose name is not among those; without it, never.
+whose name is not among those, with `at` at the first of that name; without either, never.
 
-`ingest root cells folder first last`: ingest a delivery.
+`ingest root cells folder first last [replaces]`: ingest a delivery, in place of an earlier one if it is named.
+`retention root cells day`: let expire what is due on a day.
 `nights root cells month`: build the nights of a privacy month.
+`steps root cells`: release a week step by step: reserve, aggregate, seal.
 `release root cells`: release a week, approve it and publish its bundle; with `workers`, in several processes at once.
 """
 
@@ -15,16 +17,18 @@ import re
 import shutil
 import signal
 import sys
-import time
 from contextlib import nullcontext
-from datetime import date
+from datetime import UTC, date, datetime, time
 from pathlib import Path
 from threading import Thread
+from time import sleep
 
 import matplotlib.pyplot  # noqa: F401  imported before the fork, so that no child pays for it
 import pyspark.sql.connect.session  # noqa: F401  as above
 
+from jobs.config import RetentionConfig
 from jobs.releases import Desk
+from jobs.retention import expire
 from jobs.session import open_session
 from jobs.storage import Storage
 from privacy import mechanisms
@@ -35,6 +39,8 @@ from tests.installations import WEEK, deliver, installation
 
 TABLE_FILES = "subscriber_day*/v=*/**/*"
 NIGHTS_FILES = "nights/**/v=*/*"
+TOTALS_FILES = "exact/*/*.parquet"
+TABLES = {"subscriber_day_parts", "subscriber_days", "nights", "quarantine"}
 
 
 class Steps:
@@ -74,7 +80,7 @@ class Steps:
 
         def look():
             while set(folder.glob(files)) <= before:
-                time.sleep(0.0005)
+                sleep(0.0005)
             self("first file of a table")
 
         Thread(target=look, daemon=True).start()
@@ -85,23 +91,38 @@ class Steps:
 
 
 def _flushed(descriptor):
-    """The file or folder by its kind: those of a bundle are one kind."""
+    """The file or folder by its kind: those of a bundle are one kind, and those of a table."""
     path = Path(f"/proc/self/fd/{descriptor}").readlink()
-    return "bundle" if path.parent.name == "bundle" else _named(path)
+    tables = [part for part in path.parts if part in TABLES]
+    return tables[0] if tables else "bundle" if path.parent.name == "bundle" else _named(path)
 
 
 def _named(path):
-    """A name without what is random in it, or depends on noise."""
-    return re.sub(r"-\w{8}$", "", re.sub(r"^\.?[0-9a-f]{16,64}", "artefact", path.name))
+    """A name without what is random in it, or depends on noise or on the clock."""
+    name = re.sub(r"^\.?[0-9a-f]{16,64}", "artefact", re.sub(r"^\.?\d{8}T\d{9,}Z?", "record", path.name))
+    return re.sub(r"-\w{8}$", "", name)
 
 
-def ingest(steps, root, cells, folder, first, last):
+def ingest(steps, root, cells, folder, first, last, replaces=None):
     config = installation(Path(root), cells=Path(cells))
     with open_session(config.engine) as session:
         steps.watch()
         steps.watch_for_first_file(config.storage.confidential)
         span = {"first": date.fromisoformat(first), "last": date.fromisoformat(last)}
-        deliver(session, config, [Path(folder)], progress=steps, **span)
+        deliver(session, config, [Path(folder)], progress=steps, replaces=replaces, **span)
+
+
+def retention(steps, root, cells, day):
+    config = installation(Path(root), cells=Path(cells))
+    kept = RetentionConfig(quarantine_days=1, parts_days=8, subscriber_days=9, nights_months=30)
+    desk = Desk.of(config.model_copy(update={"retention": kept}))
+    steps.watch()
+    steps.after(shutil, "rmtree", lambda folder, **_: f"removal of {_relative(folder, config.storage.confidential)}")
+    expire(desk, datetime.combine(date.fromisoformat(day), time(6), UTC))
+
+
+def _relative(folder, root):
+    return str(Path(folder).relative_to(root)) if Path(folder).is_relative_to(root) else "something else"
 
 
 def nights(steps, root, cells, month):
@@ -121,6 +142,30 @@ def release(steps, root, cells):
     desk.release(plan, lambda: open_session(config.engine), steps)
     approve(config, plan.key)
     desk.publish(plan.key)
+
+
+def release_steps(steps, root, cells):
+    config = installation(Path(root), cells=Path(cells))
+    desk = Desk.of(config)
+    plan = desk.plan("od_trips", WEEK, 1)
+    steps.watch()
+    steps.watch_for_first_file(config.storage.confidential, TOTALS_FILES)
+    desk.reserve(plan)
+    desk.aggregate(plan, lambda: open_session(config.engine), steps)
+    desk.seal(plan)
+
+
+class AllBut:
+    """Spares every step but one."""
+
+    def __init__(self, step):
+        self.step = step
+
+    def __contains__(self, name):
+        return name != self.step
+
+
+VERBS = {"ingest": ingest, "nights": nights, "release": release, "steps": release_steps, "retention": retention}
 
 
 def start(work, arguments, *, spared):
@@ -148,10 +193,10 @@ def main():
     for line in sys.stdin:
         command = json.loads(line)
         work, workers = (
-            {"ingest": ingest, "nights": nights, "release": release}[command["verb"]],
+            VERBS[command["verb"]],
             command.get("workers", 1),
         )
-        spared = command.get("spared")
+        spared = AllBut(command["at"]) if "at" in command else command.get("spared")
         running = [start(work, command["arguments"], spared=spared) for _ in range(workers)]
         print(json.dumps([end(*process) for process in running]), flush=True)
 

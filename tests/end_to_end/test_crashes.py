@@ -59,12 +59,12 @@ def killed_at_every_step(processes, *command):
         yield spared[-1]
 
 
-def some_rows(country, day, folder):
+def some_rows(country, day, folder, *, seed=None):
     """A twentieth of a day's file, late rows of the day before among them."""
     rows = pq.read_table(files_of(country, "whimbrel")[day])
     folder.mkdir(parents=True)
     late = np.arange(100)  # a file begins with them
-    some = np.union1d(late, np.random.default_rng(day).choice(len(rows), len(rows) // 20, replace=False))
+    some = np.union1d(late, np.random.default_rng(seed or day).choice(len(rows), len(rows) // 20, replace=False))
     pq.write_table(rows.take(pa.array(some)), folder / f"{day}.parquet")
     return folder
 
@@ -117,6 +117,61 @@ def test_an_ingest_killed_at_each_step_in_turn_shows_each_day_old_or_new_and_end
     assert quarantine(storage) == set_aside
     assert not (storage.confidential / "scratch").exists()
     assert {"table subscriber_day_parts", "table subscriber_days", f"rename to {days[1]}.json"} <= set(steps)
+
+
+@pytest.mark.slow
+def test_corrected_files_killed_at_each_step_in_turn_show_the_old_day_or_the_new_and_end_the_same(
+    sail, processes, tiny_country, two_deliveries, tmp_path
+):
+    config = installation(tmp_path, cells=tiny_country.folder / "cells.csv")
+    storage, day = Storage.of(config.storage), FIRST + timedelta(3)
+    deliver(sail, config, [two_deliveries[0]], first=day, last=day)
+    (wrong,), old = storage.deliveries(), subscriber_days(storage, day, day)
+    right = some_rows(tiny_country, 3, tmp_path / "right", seed=33)
+    command = ("ingest", tmp_path, config.cells.path, right, day, day, wrong)
+
+    steps, between = [], []
+    for step in killed_at_every_step(processes, *command):
+        steps.append(step)
+        between.append(subscriber_days(storage, day, day))
+
+    new = subscriber_days(storage, day, day)
+    assert new != old
+    assert all(seen in (old, new) for seen in between)
+    assert [record.replaces for record in storage.standing().values()] == [wrong]
+    assert {"table subscriber_day_parts", "flush subscriber_day_parts", "rename to artefact.json"} <= set(steps)
+
+
+@pytest.mark.slow
+def test_a_retention_killed_at_each_step_in_turn_refuses_what_it_announced_and_ends_the_same(
+    sail, processes, tiny_country, two_deliveries, tmp_path
+):
+    """From its record on, an expired day is refused, whether its rows are gone or not; no other day is touched."""
+    config = installation(tmp_path, cells=tiny_country.folder / "cells.csv")
+    storage, days = Storage.of(config.storage), [FIRST + timedelta(n) for n in (3, 4)]
+    for day, folder in zip(days, two_deliveries, strict=True):
+        deliver(sail, config, [folder], first=day, last=day)
+    kept = subscriber_days(storage, days[1], days[1])
+    command = ("retention", tmp_path, config.cells.path, days[0] + timedelta(45))
+    with_nights = {days[0], days[1]}
+
+    steps = []
+    for step in killed_at_every_step(processes, *command):
+        steps.append(step)
+        gone = {day for day in with_nights if (until := storage.expired_until("subscriber_days")) and day <= until}
+        for day in gone:
+            with pytest.raises(InputError, match="have expired"):
+                subscriber_days(storage, day, day)
+        assert gone or subscriber_days(storage, days[1], days[1]) == kept
+
+    records = storage.deletion_records()
+    assert len(records) == 1
+    assert records[0].finished_at is not None
+    assert not list(storage.confidential.glob("subscriber_day*/v=*"))
+    assert not list(storage.confidential.glob("quarantine/v=*"))
+    assert len(storage.deliveries()) == 2
+    assert {"rename to record.json"} <= set(steps)
+    assert any(step.startswith("removal of subscriber_day_parts") for step in steps)
 
 
 def assert_each_day_is_old_or_new(storage, old, new):
@@ -212,6 +267,31 @@ def test_a_release_killed_at_each_step_in_turn_is_one_draw_one_charge_and_the_sa
     assert_nothing_is_seen_twice_or_by_half(desk)
     assert [entry.kind for entry in desk.ledger.entries()] == ["RESERVE", "SEAL", "APPROVE", "PUBLISH"]
     assert not (desk.storage.confidential / "exact").exists() or not any(desk.storage.exact("").iterdir())
+
+
+@pytest.mark.slow
+def test_a_release_in_three_steps_killed_in_each_and_between_them_is_one_draw_and_one_charge(processes, desk):
+    """As an orchestrator does it; what else a release does is killed at each point above."""
+    command = ("steps", desk.config.storage.confidential.parent, desk.config.cells.path)
+    totals = desk.storage.exact("od_trips_2026-W10_r1")
+
+    for step in (
+        "reserve",
+        "first file of a table",
+        "flush ._made_of.json",
+        "rename to _made_of.json",
+        "draw 1",
+        "seal",
+    ):
+        assert [run["ended"] for run in processes(*command, at=step)] == [KILLED], step
+        assert_nothing_is_seen_twice_or_by_half(desk)
+        # Nothing half-written can be taken for the whole; the whole stays until it is sealed.
+        assert (totals / "_made_of.json").exists() == (step in {"rename to _made_of.json", "draw 1", "seal"}), step
+    assert [run["ended"] for run in processes(*command)] == [0]
+
+    assert [entry.kind for entry in desk.ledger.entries()] == ["RESERVE", "SEAL"]
+    assert {file.name for file in desk.vault._root.iterdir()} == desk.ledger.artefacts()
+    assert not totals.exists()
 
 
 @pytest.mark.slow

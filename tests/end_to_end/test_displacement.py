@@ -1,6 +1,7 @@
 """A flood in a tiny country: declared, opened by two people, released day by day, killed and repeated, published."""
 
 import json
+import re
 import shutil
 from contextlib import nullcontext
 from dataclasses import replace
@@ -12,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from jobs import emergency
+from jobs import emergency, emergency_steps
 from jobs.config import Config
 from jobs.ingest.cells import ZoneRegister
 from jobs.publish.verify import verify_bundle
@@ -23,7 +24,7 @@ from privacy.ledger import EntryKind, Ledger, ReleaseKey
 from privacy.unit import Period
 from privacy.vault import Vault
 from schemas.errors import InputError, PrivacyError, SpecificationChangedError
-from tests.approvals import publish
+from tests.approvals import approve, publish
 from tests.installations import deliver, installation, run_whimbrel
 from tests.properties.walks import AWAY as FAR
 from tests.properties.walks import PLACES, A, B, C
@@ -202,6 +203,32 @@ def test_killed_between_any_two_steps_and_run_again_it_goes_on_where_it_was(root
     kinds = [entry.kind for entry in desk_of(root).ledger.entries()]
     assert (kinds.count(EntryKind.OPEN), kinds.count(EntryKind.RESERVE)) == (1, len(after))
     desk_of(root).ledger.check()
+
+
+def test_an_orchestrator_checks_the_opening_goes_step_by_step_and_publishes_what_was_signed(
+    root, sail, monkeypatch, capsys
+):
+    told = "--onset 2026-03-04 --area {area} --signature {first} --signature {second}"
+    _, printed, _ = whimbrel("emergency open flood --key keys/Amina.pem --key keys/Esi.pem --yes", monkeypatch, capsys)
+    first, second = re.findall(r"key \w+: ([0-9a-f]{16})", printed)
+    area = re.search(r"SHA-256 ([0-9a-f]{16})", " ".join(printed.split())).group(1)
+    right = {"area": area, "first": first, "second": second}
+    assert whimbrel(f"emergency check flood {told.format(**right)}", monkeypatch, capsys)[0] == 0
+    for wrong in ({"second": first}, {"second": "ab" * 8}, {"area": "ab" * 8}):
+        code, _, refused = whimbrel(f"emergency check flood {told.format(**right | wrong)}", monkeypatch, capsys)
+        assert (code, "was not opened with" in refused) == (2, True)
+
+    desk, engine = desk_of(root), lambda: nullcontext(sail)
+    emergency_steps.build_baseline(desk, "flood", engine, lambda _: None)
+    for step in ("reserve", "aggregate", "seal", "seal"):
+        emergency_steps.do_step(desk, "flood", step, engine, lambda _: None)
+    kinds = [str(entry.kind) for entry in desk.ledger.entries()]
+    assert (kinds.count("RESERVE"), kinds.count("SEAL")) == (6, 6)
+
+    approve(desk.config, ReleaseKey("displacement", "2026-03-05"))
+    code, _, refused = whimbrel("emergency publish flood", monkeypatch, capsys)
+    assert (code, "whimbrel approve release displacement" in refused) == (2, True)
+    assert [found.name for found in (root / "release").glob("*.zip")] == ["displacement_2026-03-05_r1.zip"]
 
 
 def sealed(root):

@@ -95,14 +95,20 @@ def test_without_noise_to_speak_of_a_release_says_what_is_exact(desk, session):
     assert figure(found, "share of the flow in rows", "all levels", f"released at {MUCH:,} micro-rho") > 0.95
 
 
-def test_people_away_after_the_flood_are_found_from_the_third_day_on(desk, session, truth):
+def test_all_people_away_after_the_flood_are_found_from_the_first_day_on(desk, session, truth):
     desk = replace(desk, policy=replace(desk.policy, events=(replace(desk.policy.events[0], **FEW),)))
     desk.ledger.open_event(event_opening(desk, "flood-2026-04"), approvals=TWO_PEOPLE, caps=desk.policy.caps)
     found = evaluate_event(desk, "flood-2026-04", [MUCH], session, truth=truth)
 
-    days = [f"2026-04-{day}" for day in range(11, 16)]
-    planted, away = ([figure(found, f"people away, {what}", day) for day in days] for what in ("planted", "found"))
-    assert abs(sum(away) - sum(planted)) < 0.1 * sum(planted)
+    for of, days in (("people last seen away", range(11, 16)), ("all people away", range(9, 16))):
+        planted, away = (
+            [figure(found, f"{of}, {what}", f"2026-04-{day:02}") for day in days] for what in ("planted", "found")
+        )
+        assert abs(sum(away) - sum(planted)) < 0.1 * sum(planted)
+    usual, first = (figure(found, "all people away, found", of) for of in ("2026-W14", "2026-04-09"))
+    assert first > 3 * usual
+    held = "share of 95 % intervals after the onset's day that hold the planted number"
+    assert figure(found, f"all people away, {held}", "20 draws", f"released at {MUCH:,} micro-rho") > 0.5
     assert figure(found, "residents followed over residents planted", "the area") > 0.9
 
 

@@ -9,11 +9,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from jobs.config import CellsConfig
 from jobs.ingest.cells import ZoneRegister, cell_stretches, read_cells
 from jobs.ingest.days import subscriber_days
 from jobs.ingest.events import Window, placed, subscriber_day_parts
 from jobs.ingest.pseudonyms import write_key_row
-from jobs.ingest.sources import Clock, read_events
+from jobs.ingest.sources import read_events
+from jobs.ingest.times import Clock
 from jobs.pipeline import days_of, od_trips
 from jobs.releases import zone_rows
 from privacy.policy import Policy
@@ -29,7 +31,7 @@ PYTHON = ("PythonUDF", "EvalPython", "MapInPandas", "MapInArrow", "FlatMapGroups
 def inputs(tiny_country, tmp_path_factory):
     """The small tables beside the events: cells of the window, the key's row, the zones."""
     folder = tmp_path_factory.mktemp("inputs")
-    cells = read_cells(tiny_country.folder / "cells.csv")
+    cells = read_cells(CellsConfig(path=tiny_country.folder / "cells.csv"))
     register = ZoneRegister(()).extended(cell.h3(6) for cell in cells)
     rows = cell_stretches(cells, register, resolution=6, starts=[FIRST])
     table = pa.table(
@@ -93,11 +95,11 @@ def test_no_number_crosses_the_exchange(spark, tiny_country, inputs):
     assert "msisdn" not in below.split("AS tag")[-1]
 
 
-def test_the_exact_totals_take_two_exchanges(spark, inputs):
-    """Points by subscriber, where its trips and their weight stay; totals by key."""
+def test_the_exact_totals_exchange_no_points(spark, inputs):
+    """The ends of days by subscriber; trips by subscriber, where their weight stays; totals by key."""
     plan = physical(totals(spark, inputs))
 
-    assert exchanges(plan) == ["key", "subscriber"]
+    assert exchanges(plan) == ["key", "subscriber", "subscriber"]
     assert plan.count("BroadcastNestedLoopJoin") == plan.count("CartesianProduct") == plan.count("SortMergeJoin") == 0
     assert not [word for word in PYTHON if word in plan]
 

@@ -20,7 +20,7 @@ from schemas.errors import InputError, PrivacyError
 from schemas.nights import NIGHTS
 from tests.installations import deliver, installation, rows_of, subscriber_days
 from tests.oracle.population import naive_totals
-from tests.populations import PERIODS, cells_file, events_file, population
+from tests.populations import PERIODS, abroad_file, cells_file, events_file, population
 
 MARCH, APRIL = PrivacyMonth.parse("2026-03"), PrivacyMonth.parse("2026-04")
 DAYS, STRATA = population(3, people=60, months=(MARCH, APRIL))
@@ -48,8 +48,10 @@ def policy(tmp_path_factory):
 def delivered(config, session, first, last, *, who=None):
     """Deliver the records of some days, of everybody unless told."""
     found = {(one, day): points for (one, day), points in DAYS.items() if first <= day <= last and who in (None, one)}
-    file = config.storage.confidential.parent / f"{first}_{last}_{who}.parquet"
-    deliver(session, config, [events_file(found, STRATA, file)], first=first, last=last)
+    here, abroad = (config.storage.confidential.parent / f"{first}_{last}_{who}{n}.parquet" for n in ("", "_abroad"))
+    span = {"first": first, "last": last}
+    deliver(session, config, [events_file(found, STRATA, here)], layout="with_countries", **span)
+    deliver(session, config, [abroad_file(found, abroad)], layout="abroad", **span)
 
 
 @pytest.fixture(scope="module")
@@ -73,9 +75,14 @@ def desk(spring, policy, tmp_path):
 def seen_by_readers(desk):
     """Days and strata as an operator's tables hold them."""
     runs = [(MARCH.first_day, min(QUIET) - timedelta(1)), (max(QUIET) + timedelta(1), APRIL.last_day)]
-    rows = {key: row for run in runs for key, row in subscriber_days(desk.storage, *run).items()}
-    days = {(who, day): [(point >> 32, point & 2**32 - 1) for point in row[0]] for (day, who), row in rows.items()}
-    return days, {(who, day): row[2:] for (day, who), row in rows.items()}
+    held = ("abroad", "sex", "age_band", "sim_country")
+    rows = {key: row for run in runs for key, row in subscriber_days(desk.storage, *run, columns=held).items()}
+    days = {
+        (who, day): [(point >> 32, point & 2**32 - 1) for point in here]
+        + [(point >> 32, -(point & 2**32 - 1)) for point in abroad]
+        for (day, who), (here, _, abroad, *_) in rows.items()
+    }
+    return days, {(who, day): tuple(row[3:]) for (day, who), row in rows.items()}
 
 
 @pytest.mark.parametrize("product", sorted(PERIODS))
@@ -96,8 +103,9 @@ def test_a_product_is_released_from_the_records_of_an_operator(sail, desk, produ
 @pytest.mark.parametrize("product", sorted(PERIODS))
 def test_what_is_measured_is_what_the_methods_say_of_the_records(sail, desk, product):
     plan = desk.plan(product, Period.parse(PERIODS[product]), 1)
-    desk._aggregate(plan, desk._inputs(plan), sail)
-    bounded = desk._bounded(plan)
+    inputs = desk._inputs(plan)
+    desk._aggregate(plan, inputs, sail)
+    bounded = desk._exact(plan).bounded(plan, inputs)
 
     expected = naive_totals(*seen_by_readers(desk), plan, desk.policy)
     assert dict(zip(bounded.keys.tolist(), bounded.totals.tolist(), strict=True)) == expected
@@ -224,5 +232,9 @@ def test_the_nights_of_a_month_hold_no_evening_of_another(sail, desk):
         table = pq.read_table(folder, partitioning=None).to_pylist()
         spent = {(row["subscriber"], n) for row in table for n in range(35) if row["night_bits"] >> n & 1}
         first = {who for who, n in spent if n == 0}
-        mornings = {who for (who, day), p in days.items() if day == month.first_day and min(p)[0] < 7 * 3600}
+        mornings = {
+            who
+            for (who, day), points in days.items()
+            if day == month.first_day and any(second < 7 * 3600 and cell >= 0 for second, cell in points)
+        }
         assert first == mornings

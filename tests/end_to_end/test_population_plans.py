@@ -7,6 +7,7 @@ from tests.populations import PLANS, frame_of, plan_of
 
 EXCHANGES = {
     "presence": ["key", "subscriber"],
+    "roaming": ["key", "subscriber"],
     "active_subscribers": ["key", "subscriber"],
     "residents": ["key", "subscriber"],
     "home_visits": ["key", "subscriber", "subscriber"],  # nights and days: two tables

@@ -6,10 +6,13 @@ from datetime import timedelta
 from tests.oracle.trips import distance_km
 
 HOME, AWAY, SILENT = range(3)
+SEEN_AWAY, SEEN_HOME, NOT_SEEN, DARK_SEEN_AWAY = range(4)
 
 
-def statuses(spent, *, homes, baseline_days, days, places, carry_forward_nights, min_away_km, min_weekday_nights):
-    """Where every resident is on every day: {(subscriber, day): (home, location, status before, status)}.
+def statuses(
+    spent, *, homes, baseline_days, days, places, carry_forward_nights, min_away_km, min_weekday_nights, reach_km=None
+):
+    """Where every resident is on every day: {(subscriber, day): (home, location, status before, status, sight)}.
 
     Args:
         spent: {(subscriber, day on which the night ends): cell}, of all nights seen.
@@ -18,7 +21,9 @@ def statuses(spent, *, homes, baseline_days, days, places, carry_forward_nights,
         days: Days to tell of.
         places: {cell: (latitude, longitude)}.
         carry_forward_nights, min_away_km, min_weekday_nights: The limits.
+        reach_km: {day on which a night ends: kilometres}, of the nights in which all homes were in the dark.
     """
+    reach_km = reach_km or {}
 
     def location(who, day):
         """The most recent night that counts: (the day on which it ended, its cell)."""
@@ -36,9 +41,16 @@ def statuses(spent, *, homes, baseline_days, days, places, carry_forward_nights,
         if (last := location(who, day)) is None:
             return SILENT
         night, cell = last
-        expected = [place for place in (homes[who], usual(who, night.weekday())) if place is not None]
-        near = any(distance_km(places[cell], places[place]) < min_away_km for place in expected)
+        limits = {usual(who, night.weekday()): min_away_km}
+        limits[homes[who]] = reach_km.get(night, min_away_km)  # never nearer than the limit of the usual place
+        limits.pop(None, None)
+        near = any(distance_km(places[cell], places[place]) < limit for place, limit in limits.items())
         return HOME if near else AWAY
+
+    def sight(who, day):
+        there = SEEN_AWAY if status(who, day) == AWAY else SEEN_HOME
+        seen = there if (who, day) in spent else NOT_SEEN
+        return seen + (DARK_SEEN_AWAY if day in reach_km else 0)
 
     return {
         (who, day): (
@@ -46,6 +58,7 @@ def statuses(spent, *, homes, baseline_days, days, places, carry_forward_nights,
             (location(who, day) or (None, None))[1],
             status(who, day - timedelta(1)),
             status(who, day),
+            sight(who, day),
         )
         for who in homes
         for day in days

@@ -3,6 +3,7 @@
 import dataclasses
 
 from privacy.bounding import EVERYTHING
+from schemas.countries import countries
 from schemas.subscriber_days import NOT_AVAILABLE
 from tests.oracle import bounding, moves, presence, residence
 
@@ -21,7 +22,7 @@ def naive_totals(days, strata, plan, policy):
     return bounding.totals(keyed, squared)
 
 
-def contributions(days, strata, plan, policy):  # noqa: C901  a case a product
+def contributions(days, strata, plan, policy):  # noqa: C901, PLR0912  a case a product
     """Every (subscriber, keys coarse to fine, amount) of a plan."""
     unseen = [index for index, cell in enumerate(plan.zones.base_cells) if cell in plan.zones.guard.withheld]
     in_period = {key: points for key, points in days.items() if key[1] in plan.period.days}
@@ -30,8 +31,20 @@ def contributions(days, strata, plan, policy):  # noqa: C901  a case a product
     sizes = [len(level.zones) for level in plan.zones.levels]
     match plan.key.product:
         case "presence":
-            for (who, number, cell), times in presence.presence(in_period, bin_hours=4, **seen).items():
-                yield who, tuple(zone * 6 + number for zone in zones[cell]), times
+            for country in range(plan.n_countries):
+                mine = {key: points for key, points in in_period.items() if sim(strata, key, plan) == country}
+                for (who, number, cell), times in presence.presence(mine, bin_hours=4, **seen).items():
+                    by_zone = tuple(zone * 6 + number for zone in zones[cell])
+                    yield who, (by_zone[0], by_zone[-1] * plan.n_countries + country), times
+        case "roaming":
+            told = {key: (points, strata.get(key, (None, None, NOT_AVAILABLE))[2]) for key, points in in_period.items()}
+            home, listed, abroad = plan.countries.home, plan.countries.listed, len(plan.zones.levels[-1].zones)
+            known = [countries()[one].numeric for one in listed]
+            numeric = countries()[home].numeric
+            for who, of_sim, cell, visited in presence.roaming(told, home=home, numeric=numeric, **seen):
+                among, code = (listed, of_sim) if visited is None else (known, visited)
+                country = among.index(code) if code in among else len(listed)
+                yield who, (country * (abroad + 1) + (abroad if visited else zones[cell][-1]),), 1
         case "active_subscribers":
             for who, cell in presence.active(in_period, **seen).items():
                 yield who, (zones[cell][-1],), 1
@@ -86,9 +99,17 @@ def homes(days, months, plan, policy, unseen):
     )
 
 
+def sim(strata, key, plan):
+    """Where the country of a day's SIM stands: domestic, listed, another, not held."""
+    country, listed = strata.get(key, (None, None, NOT_AVAILABLE))[2], plan.countries.listed
+    if country in {plan.countries.home, NOT_AVAILABLE}:
+        return 0 if country == plan.countries.home else len(listed) + 2
+    return listed.index(country) + 1 if country in listed else len(listed) + 1
+
+
 def stratum(strata, policy, who, day):
     sexes, ages = policy.strata.sex, policy.strata.age_bands
-    sex, age = strata.get((who, day), (NOT_AVAILABLE, NOT_AVAILABLE))
+    sex, age, _ = strata.get((who, day), (NOT_AVAILABLE,) * 3)
     return (
         sexes.index(sex) if sex in sexes else len(sexes),
         ages.index(age) if age in ages else len(ages),

@@ -46,7 +46,9 @@ def night_points(days, *, month_days, from_h, to_h, max_events_a_day, unseen=())
                 for when in (before, day)
                 if when in month_days and len(days.get((who, when), ())) <= max_events_a_day
                 for second, cell in days.get((who, when), ())
-                if cell not in unseen and (second >= from_h * HOUR_S if when == before else second < to_h * HOUR_S)
+                if cell >= 0
+                and cell not in unseen
+                and (second >= from_h * HOUR_S if when == before else second < to_h * HOUR_S)
             ]
             if points:
                 found[who, day] = points

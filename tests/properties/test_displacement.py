@@ -24,7 +24,7 @@ from privacy.hierarchy import ZoneTree
 from privacy.ledger import ReleaseKey
 from privacy.policy import Policy
 from privacy.unit import Period, PrivacyMonth
-from schemas.displacement import AWAY, HOME, SILENT, TRANSITIONS
+from schemas.displacement import AWAY, HOME, SIGHTS, SILENT, TRANSITIONS
 from schemas.subscriber_days import SUBSCRIBER_DAYS
 from tests.installations import days_table
 from tests.oracle import displacement as oracle
@@ -95,8 +95,8 @@ def totals_of(session, days, period):
     return {r["key"]: r["total"] for r in through_the_job(session, days, period, displacement)}
 
 
-def naive(days, period):
-    """The statuses by the definitions alone."""
+def naive(days, period, **feed):
+    """The statuses by the definitions alone; `reach_km` of the oracle where there is an outage feed."""
     limits = {
         "from_h": POLICY.residence.night_from_h,
         "to_h": POLICY.residence.night_to_h,
@@ -120,6 +120,7 @@ def naive(days, period):
         days=period.days,
         places=PLACES,
         **{name: getattr(POLICY.away, name) for name in ("carry_forward_nights", "min_away_km", "min_weekday_nights")},
+        **feed,
     )
 
 
@@ -162,8 +163,8 @@ def keys_of(told):
     """Subscribers with their keys, from the statuses by hand."""
     n, homes = len(CELLS), sorted((A, B, C))
     return [
-        (who, (homes.index(home) * (n + 1) + (n if place is None else place)) * 9 + 3 * before + status)
-        for (who, _), (home, place, before, status) in told.items()
+        (who, ((homes.index(home) * (n + 1) + (n if place is None else place)) * 9 + 3 * before + status) * 6 + sight)
+        for (who, _), (home, place, before, status, sight) in told.items()
     ]
 
 
@@ -249,7 +250,25 @@ def test_a_status_is_what_its_definition_says(sail):
             assert not any(who == n for who, _ in found), name
         else:
             day, *statuses = expected
-            assert list(found[n, date.fromisoformat(day)][2:]) == statuses, name
+            assert list(found[n, date.fromisoformat(day)][2:4]) == statuses, name
+
+
+SEEN_BY_HAND = {
+    # name of a case above: day, what its night showed
+    "leaves in the evening, is away from the next day": ("2026-03-12", "seen_away"),
+    "handed to the next tower": ("2026-03-12", "seen_home"),
+    "sleeps elsewhere every Friday, as always": ("2026-03-13", "seen_home"),
+    "a habit of Fridays lasts over a silent Saturday": ("2026-03-14", "not_seen"),
+    "is quiet for six nights": ("2026-03-12", "not_seen"),
+    "is quiet for seven nights": ("2026-03-12", "not_seen"),
+    "was silent and is away": ("2026-03-12", "seen_away"),
+}
+
+
+def test_a_sight_is_of_the_night_itself_and_nothing_is_carried_into_it(sail):
+    found = statuses_of(sail, cases(), CASES_WEEK)
+    for name, (day, sight) in SEEN_BY_HAND.items():
+        assert SIGHTS[found[list(BY_HAND).index(name), date.fromisoformat(day)][-1]] == sight, name
 
 
 def cases():
@@ -259,7 +278,8 @@ def cases():
 def test_both_engines_give_every_subscriber_the_same_keys(engine):
     days = cases() | {(100 + who, day): points for (who, day), points in people(1, 30).items()}
     told = naive(days, CASES_WEEK)
-    assert {status for _, _, *both in told.values() for status in both} == {HOME, AWAY, SILENT}
+    assert {status for _, _, *both, _ in told.values() for status in both} == {HOME, AWAY, SILENT}
+    assert {SIGHTS[sight] for *_, sight in told.values()} == set(SIGHTS[:3]), "nobody's home is in the dark"
     rows = through_the_job(engine, days, CASES_WEEK, keyed)
     assert sorted((row["subscriber"], row["key"]) for row in rows) == sorted(keys_of(told))
     assert {row["amount"] for row in rows} == {1}
@@ -272,9 +292,9 @@ def test_totals_are_those_of_the_keys_and_nothing_is_cut_off(sail):
 
 def test_the_stock_of_people_away_adds_up_exactly_for_any_data(sail):
     told = statuses_of(sail, people(7, 60), WEEK)
-    away = {day: {who for (who, on), (*_, now) in told.items() if on == day and now == AWAY} for day in WEEK.days}
+    away = {day: {who for (who, on), (*_, now, _) in told.items() if on == day and now == AWAY} for day in WEEK.days}
     for yesterday, day in pairwise(WEEK.days):
-        moved = Counter(TRANSITIONS[3 * before + now] for (_, on), (_, _, before, now) in told.items() if on == day)
+        moved = Counter(TRANSITIONS[3 * before + now] for (_, on), (_, _, before, now, _) in told.items() if on == day)
         came, went = moved["newly_away"] + moved["reappeared_away"], moved["returned"] + moved["lost"]
         assert len(away[day]) == len(away[yesterday]) + came - went
     assert len(set(map(frozenset, away.values()))) > 1, "somebody came or went"
@@ -324,5 +344,6 @@ def test_a_removed_month_takes_no_night_of_another_month(sail):
     """The evening before a month begins belongs to no night of it."""
     days = nightly(1, A, BASELINE.days) | {(1, BASELINE.last_day): [(23 * 3600, FAR)]}
     assert BASELINE.last_day + timedelta(1) == date(2026, 3, 2)
-    ((_, _, before, now),) = statuses_of(sail, days, Period.parse("2026-03-02")).values()
+    ((_, _, before, now, sight),) = statuses_of(sail, days, Period.parse("2026-03-02")).values()
     assert (before, now) == (HOME, HOME)
+    assert SIGHTS[sight] == "not_seen"

@@ -10,6 +10,7 @@ from jobs.population import months_read, windows
 from privacy.bounding import EVERYTHING
 from privacy.places import Guard
 from privacy.unit import PrivacyMonth
+from schemas.subscriber_days import NOT_AVAILABLE
 from tests.oracle.population import naive_totals
 from tests.populations import MONTHS, PERIODS, PLANS, POLICY, plan_of, population, totals_of
 from tests.properties.walks import CELLS, through_the_engine
@@ -64,7 +65,8 @@ def at_level(key, level, plan):
         int(f): int(c) for f, c in zip(plan.zones.base_to_level[finest], plan.zones.base_to_level[level], strict=True)
     }
     if plan.key.product == "presence":
-        return above[key // 6] * 6 + key % 6
+        zone, number = divmod(key // plan.n_countries, 6)
+        return key if level == len(plan.bounds) - 1 else above[zone] * 6 + number
     n, coarser = len(plan.zones.levels[finest].zones), len(plan.zones.levels[level].zones)
     return above[key // n] * coarser + above[key % n]
 
@@ -134,6 +136,52 @@ def test_who_is_everywhere_is_scaled_down_to_a_bound(sail, product):
     reached = [moved / bound.squared for moved, bound in distances(found, {}, plan)]
     assert 0.98 <= max(reached) <= 1
     assert max(found.values()) % 1024
+
+
+MORNING, NOON, EVENING = 25_200, 43_200, 68_400
+FR, ZA = -250, -710
+
+
+@pytest.mark.parametrize(
+    ("points", "sim", "roams"),
+    [
+        ([(MORNING, 0), (EVENING, 4)], "FR", ("FR", 4)),  # a visitor, where the day ended
+        ([(MORNING, 0)], "BE", ("other", 0)),
+        ([(MORNING, 0)], "ZA", None),
+        ([(MORNING, 0)], NOT_AVAILABLE, None),  # taken for the operator's own
+        ([(MORNING, 0), (EVENING, FR)], "ZA", ("FR", None)),  # left during the day
+        ([(EVENING, FR)], NOT_AVAILABLE, ("FR", None)),
+        ([(MORNING, FR), (EVENING, 0)], "ZA", None),  # came home
+        ([(NOON, FR), (NOON, 0)], "ZA", ("FR", None)),  # in one second: abroad
+        ([(MORNING, 0), (EVENING, ZA)], "ZA", None),  # a network abroad that is not abroad
+        ([(MORNING, FR), (EVENING, ZA)], "ZA", ("FR", None)),
+        ([(MORNING, 0), (EVENING, FR)], "FR", ("FR", 0)),  # a visitor's network at home is none of ours
+        ([(EVENING, FR)], "FR", None),
+        ([(MORNING, 0)] * 201, "FR", None),  # a machine
+    ],
+)
+def test_a_day_of_roaming_is_where_its_last_record_is(sail, points, sim, roams):
+    plan = plan_of("roaming")
+    day, n = plan.period.first_day, len(plan.zones.levels[-1].zones)
+    strata = {(1, day): (NOT_AVAILABLE, NOT_AVAILABLE, sim)}
+
+    found = totals_of(sail, {(1, day): points}, plan, strata=strata)
+
+    expected = {}
+    if roams:
+        country, cell = roams
+        place = n if cell is None else int(plan.zones.base_to_level[-1][cell])
+        expected = {plan.countries.foreign.index(country) * (n + 1) + place: 1024}
+    assert found == expected
+
+
+def test_points_abroad_are_in_no_other_product(sail):
+    days, strata = population(11, people=20)
+    here = {key: [point for point in points if point[1] >= 0] for key, points in days.items()}
+    days = {key: [(0, FR), *points, (86_399, FR)] for key, points in here.items()}
+    for product in sorted(set(PRODUCTS) - {"roaming"}):
+        plan = plan_of(product)
+        assert totals_of(sail, days, plan, strata=strata) == totals_of(sail, here, plan, strata=strata)
 
 
 def test_whoever_has_a_home_in_two_months_is_in_no_churn_and_without_one_of_them_in_one_row(sail):

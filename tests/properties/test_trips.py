@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pyspark.sql import functions as F
 
 from jobs.ingest.cells import ZoneRegister
-from jobs.mobility.trips import paths, trips_between_visits
+from jobs.mobility.trips import steps, trips_between_visits
 from jobs.pipeline import days_of
 from jobs.releases import zone_rows
 from privacy.bounding import FIXED_POINT
@@ -53,14 +53,14 @@ def trips_of(session, days, mobility):
         pq.write_table(days_table(read), days_file)
         rows = zone_rows(ZoneRegister(PLAN.zones.base_cells), PLAN.zones)
         pq.write_table(rows.append_column("index", rows["cell_index"]), zones_file)
-        walked = paths(
+        stepped = steps(
             session.read.schema(SUBSCRIBER_DAYS.schema).parquet(str(days_file)),
             first_day=looked_at[0],
             mobility=mobility,
             partitions=2,
         )
         found = trips_between_visits(
-            walked,
+            stepped,
             session.read.parquet(str(zones_file)).select("cell_index", "latitude", "longitude", "zone_2"),
             arrivals_from_s=(WEEK.first_day - looked_at[0]).days * DAY_S,
             mobility=mobility,
@@ -117,6 +117,11 @@ BY_HAND = {
     ),
     "a trip over midnight arrives this week": ({(1, SUNDAY): [(86_399, A)], (1, MONDAY): [(0, B)]}, [(1, A, B)]),
     "a trip that arrived last week does not count": ({(1, SUNDAY): [(86_398, A), (86_399, B)]}, []),
+    "a subscriber who is only ever abroad makes none": ({(1, MONDAY): []}, []),
+    "a day abroad stands between no two points": (
+        {(1, SUNDAY): [(86_000, A)], (1, MONDAY): [], (1, TUESDAY): [(100, B)]},
+        [],
+    ),
     "two subscribers make no trip together": ({(1, MONDAY): [(0, A)], (2, MONDAY): [(60, B)]}, []),
 }
 

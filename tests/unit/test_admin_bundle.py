@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from jobs.boundaries import admin_units
-from jobs.config import BoundariesConfig
+from jobs.config import BoundariesConfig, CellsConfig
 from jobs.publish.bundle import bundle_files, publish
 from jobs.publish.card import read_card
 from jobs.publish.comparison import compare_with_truth
@@ -52,7 +52,8 @@ def units():
         for level, layer in layers_over(centres.min(axis=0)[::-1] - 0.1, centres.max(axis=0)[::-1] + 0.1).items():
             (Path(root) / f"adm{level}.geojson").write_text(json.dumps(layer), encoding="utf-8")
         config = BoundariesConfig(path=Path(root) / "adm2.geojson", levels=(1, 2))
-        return admin_units(config, cell_table(Path(root) / "cells.csv", centres), Path(root) / "units.json", CELLS)
+        towers = CellsConfig(path=cell_table(Path(root) / "cells.csv", centres))
+        return admin_units(config, towers, Path(root) / "units.json", CELLS)
 
 
 def exact(plan):

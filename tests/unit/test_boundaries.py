@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from jobs.areas import Polygon
 from jobs.boundaries import Boundaries, Unit, admin_units, read_boundaries, units_of_base_cells
-from jobs.config import BoundariesConfig
+from jobs.config import BoundariesConfig, CellsConfig
 from jobs.ingest.cells import read_cells
 from jobs.synth.boundaries import layers_over
 from schemas.errors import ConfigError, InputError
@@ -32,7 +32,8 @@ def side_by_side(*codes):
 def assigned(folder, config, sites, *, resolution=6):
     """Units of the base cells in which some towers stand."""
     cells = sorted({h3.latlng_to_cell(latitude, longitude, resolution) for latitude, longitude in sites})
-    return cells, admin_units(config, cell_table(folder / "cells.csv", sites), folder / "units.json", cells)
+    towers = CellsConfig(path=cell_table(folder / "cells.csv", sites))
+    return cells, admin_units(config, towers, folder / "units.json", cells)
 
 
 inside_the_square = st.tuples(
@@ -72,7 +73,7 @@ def test_a_base_cell_belongs_to_the_unit_that_holds_most_of_its_towers(sites, tm
 
 def test_of_units_with_equally_many_towers_the_smaller_p_code_has_the_base_cell(tmp_path):
     cell = h3.latlng_to_cell(0.5, 1.0, 4)
-    towers = read_cells(cell_table(tmp_path / "cells.csv", [(0.5, 0.999), (0.5, 1.001)]))
+    towers = read_cells(CellsConfig(path=cell_table(tmp_path / "cells.csv", [(0.5, 0.999), (0.5, 1.001)])))
 
     for codes, winner in ((("A", "B"), "A"), (("B", "A"), "A")):
         assert units_of_base_cells(side_by_side(*codes), towers, [cell], snap_km=5) == {cell: winner}
@@ -80,7 +81,8 @@ def test_of_units_with_equally_many_towers_the_smaller_p_code_has_the_base_cell(
 
 def test_a_tower_counts_once_however_many_cells_it_has_and_a_base_cell_without_one_goes_by_its_centre(tmp_path):
     cell = h3.latlng_to_cell(0.5, 1.0, 4)
-    towers = read_cells(cell_table(tmp_path / "cells.csv", [(0.5, 0.999)] * 3 + [(0.5, 1.001), (0.5, 1.002)]))
+    sites = [(0.5, 0.999)] * 3 + [(0.5, 1.001), (0.5, 1.002)]
+    towers = read_cells(CellsConfig(path=cell_table(tmp_path / "cells.csv", sites)))
     alone = h3.latlng_to_cell(0.5, 0.2, 6)
 
     found = units_of_base_cells(side_by_side("A", "B"), towers, [cell], snap_km=5)

@@ -29,7 +29,8 @@ def test_the_ceiling_of_a_five_week_month_is_the_designs_table():
         ("od_trips", "week"): 115_000,
         ("od_trips", "day"): 35_000,
         ("presence", "week"): 25_000,
-        ("home_visits", "week"): 30_000,
+        ("roaming", "week"): 3_000,
+        ("home_visits", "week"): 27_000,
         ("residents", "month"): 10_000,
         ("relocations", "month"): 16_000,
         ("churn", "month"): 2_000,
@@ -44,15 +45,15 @@ def test_a_five_week_month_serves_as_home_to_the_four_weeks_after_it():
     january = plan(Policy.load(), JANUARY)[0]
 
     assert january.n_weeks == 5
-    assert {c.product: c.micro_rho for c in january.charges}["home_visits"] == 5 * 2_000 + 4 * 4_000
-    assert january.pools[0].charged_micro_rho == 245_750
+    assert {c.product: c.micro_rho for c in january.charges}["home_visits"] == 5 * 1_800 + 4 * 3_600
+    assert january.pools[0].charged_micro_rho == 246_150
 
 
 def test_a_four_week_month_before_a_five_week_month_serves_as_home_to_five_weeks():
     march = plan(Policy.load(), PrivacyMonth(2026, 3))[0]
 
     assert march.n_weeks == 4
-    assert {c.product: c.micro_rho for c in march.charges}["home_visits"] == 4 * 2_000 + 5 * 4_000
+    assert {c.product: c.micro_rho for c in march.charges}["home_visits"] == 4 * 1_800 + 5 * 3_600
 
 
 @pytest.mark.parametrize("year", [2024, 2030, 2040])
@@ -86,19 +87,19 @@ def test_an_event_at_its_worst_date_fits_the_emergency_pool():
 
 def test_a_policy_over_the_cap_is_refused_by_pool_and_month():
     policy = Policy.load()
-    tight = replace(policy, pools={**policy.pools, "routine": PoolPolicy(cap_micro_rho=245_749)})
+    tight = replace(policy, pools={**policy.pools, "routine": PoolPolicy(cap_micro_rho=246_149)})
 
     with pytest.raises(BudgetExceededError, match="routine of 2026-01") as refusal:
         plan(tight, JANUARY)
 
-    assert "245750" in refusal.value.found
-    assert "245749" in refusal.value.expected
+    assert "246150" in refusal.value.found
+    assert "246149" in refusal.value.expected
     assert refusal.value.remedy
 
 
 def test_a_policy_exactly_at_the_cap_is_not():
     policy = Policy.load()
-    exact = replace(policy, pools={**policy.pools, "routine": PoolPolicy(cap_micro_rho=245_750)})
+    exact = replace(policy, pools={**policy.pools, "routine": PoolPolicy(cap_micro_rho=246_150)})
 
     assert plan(exact, JANUARY)[0].pools[0].left_micro_rho == 0
 
@@ -195,7 +196,7 @@ def test_the_calendar_as_json_says_the_same():
         "cap_micro_rho": 250_000,
         "left_micro_rho": 400,
     }
-    assert sum(p["micro_rho"] for p in told["months"][0]["products"]) == 245_750
+    assert sum(p["micro_rho"] for p in told["months"][0]["products"]) == 246_150
 
 
 def test_nothing_is_released_under_a_policy_whose_pools_do_not_add_up(tiny_country, tmp_path):

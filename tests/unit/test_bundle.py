@@ -104,6 +104,18 @@ def test_a_failure_while_writing_leaves_nothing_behind(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_what_a_killed_run_left_of_a_bundle_goes_with_the_next_and_another_bundles_work_stays(tmp_path):
+    folder = publish(example_release(), CLEARANCE, tmp_path).folder
+    mine, others = tmp_path / f".{folder.name}-k1ll3d", tmp_path / ".other_2026-W10_r1-w0rk"
+    for left in (mine, others):
+        (left / "bundle").mkdir(parents=True)
+        (left / "bundle" / "card.json").touch()
+
+    publish(example_release(), CLEARANCE, tmp_path)
+
+    assert (mine.exists(), others.exists()) == (False, True)
+
+
 def test_a_crash_between_folder_and_zip_is_mended_by_the_next_call(tmp_path):
     bundle = publish(example_release(), CLEARANCE, tmp_path)
     content = bundle.archive.read_bytes()

@@ -27,6 +27,7 @@ from jobs.config import (
     IngestConfig,
     NetworkConfig,
     PseudonymConfig,
+    RetentionConfig,
     SourceConfig,
     StorageConfig,
 )
@@ -51,7 +52,7 @@ POLICY: Final = Policy.load()
 
 SECTIONS: Final = (
     CountryConfig, StorageConfig, EngineConfig, PseudonymConfig, CellsConfig, IngestConfig, SourceConfig,
-    ApprovalConfig, NetworkConfig, BoundariesConfig,
+    RetentionConfig, ApprovalConfig, NetworkConfig, BoundariesConfig,
 )  # fmt: skip
 
 _NAMED_TEST = re.compile(r"(tests/[\w/]+\.py)::(\w+)")
@@ -186,11 +187,15 @@ def test_the_guide_explains_every_key(section: type[BaseModel]):
     assert [key for key in section.model_fields if f"| `{key}` |" not in text] == []
 
 
+def _has_plain_default(field):
+    return not field.is_required() and field.default_factory is None and field.default not in (None, ())
+
+
 def test_the_guide_states_the_defaults_of_the_configuration():
     text = GUIDE.read_text(encoding="utf-8")
     for section in SECTIONS:
         for key, field in section.model_fields.items():
-            if field.default is None or field.is_required() or key in {"separator", "header"}:  # told in words
+            if not _has_plain_default(field) or key in {"separator", "header", "quoting", "required"}:  # told in words
                 continue
             (row,) = [line for line in text.splitlines() if f"| `{key}` |" in line and str(field.default) in line]
             assert row
@@ -211,6 +216,7 @@ def test_the_method_states_the_definition_that_bundles_carry(tmp_path):
     [
         ("presence", definitions.presence(POLICY.mobility)),
         ("presence", definitions.active_subscribers(POLICY.mobility)),
+        ("roaming", definitions.roaming(POLICY.mobility)),
         ("residence", definitions.NIGHT.format(POLICY.residence)),
         ("residence", definitions.at_home(POLICY.residence)),
         ("residence", definitions.RESIDENT),
@@ -223,6 +229,20 @@ def test_the_method_states_the_definition_that_bundles_carry(tmp_path):
 def test_the_methods_state_the_definitions_that_bundles_carry(page, sentence):
     text = (ROOT / "docs" / "methods" / f"{page}.md").read_text(encoding="utf-8")
     assert sentence in " ".join(text.replace("\n>", "").split())
+
+
+def test_the_method_of_roaming_states_the_noise_of_the_policy():
+    text = (ROOT / "docs" / "methods" / "roaming.md").read_text(encoding="utf-8")
+    decision = (ROOT / "docs" / "adr" / "0020-roaming-is-one-key-a-day.md").read_text(encoding="utf-8")
+    tables = POLICY.product("roaming", PeriodKind.WEEK).tables
+    country, zone, abroad = (sigma_for(l2_sensitivity=math.sqrt(t.c2), micro_rho=t.micro_rho) for t in tables)
+    assert f"{country:.0f} subscribers for a country, {zone:.0f} for a zone and country" in " ".join(text.split())
+    assert f"about {2 * zone:.0f} a day" in " ".join(text.split())
+    for name, table, sigma in zip(
+        ("by country of the SIM", "by zone of resolution 4 and country of the SIM", "by country visited"),
+        tables, (country, zone, abroad), strict=True,
+    ):  # fmt: skip
+        assert f"| {name} | {table.micro_rho} | {sigma:.0f} |" in decision
 
 
 @pytest.mark.parametrize(("kind", "name", "decimals"), [(PeriodKind.WEEK, "weekly", 1), (PeriodKind.DAY, "daily", 0)])

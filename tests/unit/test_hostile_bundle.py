@@ -74,6 +74,15 @@ def test_json_that_is_made_to_break_a_reader_is_refused_in_one_sentence(forged, 
         verify_bundle(forged({name: content}))
 
 
+@pytest.mark.parametrize("zone", ["-1", "f" * 17, " 86754e64fffffff", "0x86754e64fffffff", "8_6754e64fffffff", ""])
+def test_a_zone_that_only_a_lenient_reader_takes_for_a_cell_is_refused(forged, bundle, zone):
+    collection = json.loads((bundle / "zones.geojson").read_bytes())
+    collection["features"][0]["properties"]["zone"] = zone
+
+    with pytest.raises(BundleError, match="is no H3 cell"):
+        verify_bundle(forged({"zones.geojson": json.dumps(collection).encode()}))
+
+
 @pytest.mark.parametrize(
     ("path", "value"),
     [

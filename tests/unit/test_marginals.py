@@ -2,6 +2,7 @@
 
 import math
 from collections import Counter
+from dataclasses import replace
 from datetime import date
 from unittest.mock import patch
 
@@ -16,14 +17,16 @@ from privacy import mechanisms
 from privacy.bounding import EVERYTHING, LevelBound
 from privacy.flat import FlatMeasurements, open_marginals
 from privacy.intervals import Z_95
+from privacy.marginals import RoamingCountries
 from privacy.mechanisms import sigma_for
 from privacy.places import Guard
-from schemas.displacement import STATUSES, TRANSITIONS
+from privacy.policy import Policy
+from schemas.displacement import SIGHTS, STATUSES, TRANSITIONS
 from schemas.errors import ConfigError, PrivacyError, SealLostError
 from schemas.published import PUBLIC_TABLE
 from tests.plans import CELLS, n_keys, plan_of, possible, totals_of, weighted
 
-PRODUCTS = ("presence", "active_subscribers", "residents", "churn", "displacement")
+PRODUCTS = ("presence", "roaming", "active_subscribers", "residents", "churn", "displacement")
 PLANS = {product: plan_of(product) for product in PRODUCTS}
 KEYS = {name: [key for key in range(n_keys(plan)) if possible(plan, key)] for name, plan in PLANS.items()}
 
@@ -68,7 +71,20 @@ def told_by(plan, key, table):
 
 
 def presence(_, key, table):
-    return {"zone": zone_at(CELLS[key // 6], table.resolution), "bin_start_h": key % 6 * 4}
+    key, country = divmod(key, 5)
+    told = ["domestic", "FR", "IN", "other", "not available"][country] if "sim_country" in table.by else "all"
+    zone = zone_at(CELLS[key // 6], table.resolution)
+    return {"zone": zone, "resolution": table.resolution, "bin_start_h": key % 6 * 4, "sim_country": told}
+
+
+def roamer(plan, key, table):
+    zones = plan.zones.levels[-1].zones
+    country, zone = divmod(key, len(zones) + 1)
+    country, is_abroad = ["FR", "IN", "other"][country], zone == len(zones)
+    if is_abroad != ("visited_country" in table.by):
+        return None
+    place = zones[zone] if "zone" in table.by else None
+    return {"zone": place, "sim_country": None, "visited_country": None} | {table.by[-1]: country}
 
 
 def active(plan, key, table):
@@ -88,7 +104,8 @@ def churned(_, key, table):
 
 
 def displaced(plan, key, table):
-    home, rest = divmod(key, (len(CELLS) + 1) * 9)
+    told, sight = divmod(key, 6)
+    home, rest = divmod(told, (len(CELLS) + 1) * 9)
     location, transition = divmod(rest, 9)
     before, now = STATUSES[transition // 3], STATUSES[transition % 3]
     if "location" in table.by and now != "away":
@@ -99,12 +116,17 @@ def displaced(plan, key, table):
         for name, cell in broken_down.items()
     }
     if "transition" in table.by:
-        return {**zones, "status_before": before, "status": now, "transition": TRANSITIONS[transition]}
-    return {**zones, "status_before": "all", "status": "away", "transition": "all"}
+        changed = {"status_before": before, "status": now, "transition": TRANSITIONS[transition]}
+        return {**zones, **changed, "sight": "all"}
+    if "sight" in table.by:
+        status = now if sight % 3 < 2 else "all"
+        return {**zones, "status_before": "all", "status": status, "transition": "all", "sight": SIGHTS[sight]}
+    return {**zones, "status_before": "all", "status": "away", "transition": "all", "sight": "all"}
 
 
 _TOLD = {
     "presence": presence,
+    "roaming": roamer,
     "active_subscribers": active,
     "residents": resident,
     "churn": churned,
@@ -147,14 +169,15 @@ def test_which_rows_there_are_does_not_depend_on_who_was_where(product):
 @pytest.mark.parametrize(
     ("product", "rows"),
     [
-        ("presence", (3 + 26) * 6),
+        ("presence", (3 + 3 * 5 + 26) * 6),
+        ("roaming", 3 + 3 * 3 + 3),
         ("active_subscribers", 1 + 3 + 10),
         ("residents", 24 + 3 * 24 + 3 + 10 + 26),
         ("churn", 2 + 3 * 2 + 26 * 2),
-        ("displacement", 9 + 11 * 9 + 26 + 4 * 10),
+        ("displacement", 9 + 6 + 11 * 9 + 26 + 4 * 10),
     ],
 )
-def test_a_table_has_a_row_for_every_zone_stratum_bin_and_transition(product, rows):
+def test_a_table_has_a_row_for_every_zone_stratum_bin_transition_and_sight(product, rows):
     assert len(exact_rows(PLANS[product], {})) == rows
 
 
@@ -187,10 +210,9 @@ def test_a_month_that_changes_a_subscribers_keys_moves_each_table_by_at_most_roo
 @pytest.mark.parametrize("product", PRODUCTS)
 def test_the_bound_of_each_table_is_reached_by_somebody(product):
     plan = PLANS[product]
-    away = next(key for key in KEYS[product] if all(told_by(plan, key, table) for table in plan.product.tables))
-    most = totals_of(plan, weighted(plan, {away: 16}))
-
     for table in plan.product.tables:
+        held = next(key for key in KEYS[product] if told_by(plan, key, table))
+        most = totals_of(plan, weighted(plan, {held: 16}))
         assert sum(n * n for n in plan.exact(table, most)[1].tolist()) == plan.squared(table)
 
 
@@ -241,6 +263,63 @@ def test_a_drawn_table_scatters_by_its_sigma():
     assert abs(np.mean(standard)) < 0.35
 
 
+# Countries
+
+
+def with_finer_bound():
+    """A plan of presence whose finest zones have a bound of their own, narrower than that of the coarse ones."""
+    plan = plan_of("presence")
+    tables = tuple(replace(table, c2=1.5) if table.resolution == 6 else table for table in plan.product.tables)
+    return replace(plan, product=replace(plan.product, tables=tables))
+
+
+@pytest.mark.parametrize("plan", [PLANS["presence"], with_finer_bound()], ids=["shipped", "a finer bound"])
+@given(st.data())
+@settings(max_examples=40)
+def test_a_sim_that_changes_its_country_within_a_week_moves_no_table_beyond_its_bound(plan, data):
+    places = data.draw(st.dictionaries(st.integers(0, 26 * 6 - 1), st.lists(st.integers(0, 7), min_size=5, max_size=5)))
+    own = {place * 5 + country: days for place, by in places.items() for country, days in enumerate(by) if days}
+    mine = totals_of(plan, weighted(plan, own))
+
+    for table in plan.product.tables:
+        assert sum(n * n for n in plan.exact(table, mine)[1].tolist()) <= plan.squared(table)
+
+
+def test_a_level_whose_bound_a_coarser_one_implies_is_not_bounded_twice():
+    assert PLANS["presence"].keys == ("key_4", "key")
+    assert with_finer_bound().keys == ("key_4", "key_6", "key")
+
+
+def test_the_countrys_own_sims_are_domestic_and_never_listed():
+    countries = RoamingCountries.of(Policy.load().strata, "FR")
+
+    assert "FR" not in countries.foreign
+    assert countries.of_sims[0] == "domestic"
+    assert countries.of_sims[-1] == "not available"
+    assert countries.foreign == countries.of_sims[1:-1]
+
+
+def test_another_home_country_or_list_is_another_release():
+    plan = PLANS["roaming"]
+    others = [
+        replace(plan, countries=RoamingCountries(*facts)) for facts in (("MU", ("FR", "IN")), ("ZA", ("IN", "FR")))
+    ]
+
+    assert plan_of("roaming").specification == plan.specification
+    assert all(other.specification != plan.specification for other in others)
+    assert not any(other.has_the_terms_of(plan.card) for other in others)
+
+
+def test_visitors_are_in_no_row_of_residents_abroad_and_the_other_way_round():
+    plan, zones = PLANS["roaming"], 3
+    visitor, resident = 1 * (zones + 1) + 2, 2 * (zones + 1) + zones
+    rows = exact_rows(plan, {visitor: 7 * 1024 * 5, resident: 7 * 1024 * 3})
+
+    found = {(row["zone"] is not None, row["sim_country"], row["visited_country"]): row["value"]
+             for row in rows if row["value"]}  # fmt: skip
+    assert found == {(False, "IN", None): 5, (True, "IN", None): 5, (False, None, "other"): 3}
+
+
 # Sensitive places
 
 
@@ -289,7 +368,22 @@ AWAY_NOW = ("newly_away", "still_away", "reappeared_away")
 
 
 def of_displacement(home, location, before, now):
-    return ((home * (len(CELLS) + 1)) + location) * 9 + 3 * before + now
+    sight = {0: 1, 1: 0, 2: 2}[now]  # seen at home, seen away, not seen
+    return ((home * (len(CELLS) + 1) + location) * 9 + 3 * before + now) * 6 + sight
+
+
+@given(st.data())
+@settings(max_examples=10)
+def test_sights_and_transitions_add_up_to_the_same_residents(data):
+    plan = PLANS["displacement"]
+    rows = exact_rows(plan, data.draw(contributions(plan, min_size=1, max_size=30)))
+    whole = [row for row in rows if row["home"] is None and row["location"] is None]
+    by_sight, by_transition = (
+        sum(row["value"] for row in whole if row[name] != "all") for name in ("sight", "transition")
+    )
+    assert by_sight == pytest.approx(by_transition) and by_sight > 0
+    away = sum(row["value"] for row in whole if row["transition"] != "all" and row["status"] == "away")
+    assert sum(row["value"] for row in whole if row["sight"] in ("seen_away", "dark_seen_away")) <= away + 1e-9
 
 
 @given(st.data())
@@ -334,8 +428,14 @@ def test_only_those_away_have_a_location():
         CELLS[ELSEWHERE],
         h3.cell_to_parent(CELLS[ELSEWHERE], 5),
     }
-    whole = {row["transition"]: row["value"] for row in rows if row["home"] is None and row["location"] is None}
-    assert {name: n for name, n in whole.items() if n} == {"stayed_home": 5, "fell_silent": 3, "newly_away": 1}
+    whole = [row for row in rows if row["home"] is None and row["location"] is None and row["value"]]
+    told = {row["transition"]: row["value"] for row in whole if row["transition"] != "all"}
+    assert told == {"stayed_home": 5, "fell_silent": 3, "newly_away": 1}
+    assert {row["sight"]: row["value"] for row in whole if row["sight"] != "all"} == {
+        "seen_home": 5,
+        "not_seen": 3,
+        "seen_away": 1,
+    }
 
 
 def test_who_lives_at_a_withheld_place_is_in_no_number():

@@ -57,6 +57,7 @@ def test_every_product_of_the_design_is_released():
         "od_trips",
         "contribution_histogram",
         "presence",
+        "roaming",
         "home_visits",
         "residents",
         "relocations",
@@ -80,7 +81,7 @@ def test_a_product_that_is_not_released_needs_no_way_of_measuring_and_keeps_its_
 
 def test_a_release_charges_every_month_that_it_depends_on():
     assert charges("od_trips", "2026-W10") == {"2026-03": 23_000}
-    assert charges("home_visits", "2026-W10") == {"2026-03": 2_000, "2026-02": 4_000}
+    assert charges("home_visits", "2026-W10") == {"2026-03": 1_800, "2026-02": 3_600}
     assert charges("relocations", "2026-03") == {"2026-03": 8_000, "2026-02": 8_000}
     assert charges("churn", "2026-03") == {"2026-03": 1_000, "2026-02": 1_000}
 
@@ -91,7 +92,7 @@ def test_the_most_that_a_month_is_charged_is_that_of_the_charges():
     for product in policy.products:
         (period, *_) = product.periods(PrivacyMonth(2027, 12))
         assert product.most_micro_rho == max(charge.micro_rho for charge in product.charges(period))
-    assert policy.product("home_visits", PeriodKind.WEEK).most_micro_rho == 4_000
+    assert policy.product("home_visits", PeriodKind.WEEK).most_micro_rho == 3_600
 
 
 def test_a_yearly_migration_charges_two_years_twice():
@@ -188,7 +189,7 @@ def test_an_unknown_product_is_refused_with_a_list_of_those_that_exist():
         ("c2 = 3.0", "c2 = inf", "finite"),
         ("c2 = 3.0", 'c2 = "3.0"', "c2"),
         ("c2 = 3.0", "c2 = 3.0, c1 = 1.0", "c1"),
-        ("micro_rho = 4_250, c2 = 4.0", "micro_rho = 4_251, c2 = 4.0", "tables' micro_rho add up to 5001"),
+        ("micro_rho = 4_000, c2 = 4.0", "micro_rho = 4_001, c2 = 4.0", "tables' micro_rho add up to 5001"),
         ("micro_rho = 4_500, c2 = 1.0", "micro_rho = 4_500, c2 = 2.0", "residents counts each subscriber once"),
         ("micro_rho = 400, c2 = 1.0", "micro_rho = 400, c2 = 0.5", "migration counts each subscriber once"),
         ('by = ["zone"], resolution = 4, micro_rho = 1_000', 'by = ["zone"], micro_rho = 1_000', "lacks a resolution"),
@@ -196,6 +197,11 @@ def test_an_unknown_product_is_refused_with_a_list_of_those_that_exist():
         ('by = ["zone"], resolution = 5, micro_rho = 50', 'by = ["bin"], micro_rho = 50', "no table by bin"),
         ("resolution = 5, micro_rho = 50,", "resolution = 4, micro_rho = 50,", "a table twice"),
         ('by = ["zone", "bin"], resolution = 4', 'by = ["zone"], resolution = 4', "by all of them"),
+        ('by = ["zone", "bin", "sim_country"]', 'by = ["zone", "sim_country"]', "is by bin, zone, by all of them"),
+        ('by = ["visited_country"], micro', 'by = ["sim_country", "visited_country"], micro', "by nothing else"),
+        ("micro_rho = 360, c2 = 1.0", "micro_rho = 360, c2 = 2.0", "roaming counts each subscriber once"),
+        ('sim_countries = ["CN",', 'sim_countries = ["C",', "C is no ISO 3166-1 alpha-2 code"),
+        ('sim_countries = ["CN",', 'sim_countries = ["CN", "CN",', "a country is listed twice"),
         ('by = ["sex", "age_band"]', 'by = ["sex", "sex"]', "one of them twice"),
         ('by = ["home", "location"]', 'by = ["home", "zone"]', "no table by zone"),
         ("grid = [0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0]\n",

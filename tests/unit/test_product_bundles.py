@@ -31,7 +31,7 @@ from tests.ledgers import TWO_PEOPLE
 from tests.plans import CELLS, PERIODS, n_keys, opening_of, plan_of, possible, totals_of
 from tests.unit.test_bundle_example import HEAD_AT
 
-FLAT = ("presence", "active_subscribers", "residents", "churn", "displacement")
+FLAT = ("presence", "roaming", "active_subscribers", "residents", "churn", "displacement")
 PAIRS = ("home_visits", "relocations", "migration")
 
 
@@ -203,7 +203,7 @@ CONTRADICTIONS = {
         "sigma by sex and age band is 3",
     ),
     "tables that cost less": (
-        "presence", with_card, lambda card: card["privacy"]["levels"].pop(), "the levels cost 750 micro-rho together",
+        "presence", with_card, lambda card: card["privacy"]["levels"].pop(), "the levels cost 1000 micro-rho together",
     ),
     "a table by something else": (
         "presence", with_card, lambda card: card["privacy"]["levels"][0].update(by=["zone", "sex"]),

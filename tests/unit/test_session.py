@@ -5,10 +5,10 @@ import sys
 from pathlib import Path
 
 TWICE = """
-from jobs.session import _local_folder
-first = _local_folder()
+from jobs.engine_folder import engine_folder
+first = engine_folder()
 (first / "spill").touch()
-assert _local_folder() == first
+assert engine_folder() == first
 print(first)
 """
 
@@ -18,5 +18,5 @@ def test_all_sessions_of_a_process_use_one_folder_that_is_gone_when_it_ends():
     done = subprocess.run([sys.executable, "-c", TWICE], capture_output=True, text=True, check=True)
     folder = Path(done.stdout.strip())
 
-    assert folder.name.startswith("whimbrel-spark-")
+    assert folder.name.startswith("whimbrel-engine-")
     assert not folder.exists()

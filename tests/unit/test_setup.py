@@ -11,6 +11,9 @@ ROOT = Path(__file__).parents[2]
 LOCKS = [
     ROOT / "requirements.lock",
     ROOT / "requirements-build.lock",
+    ROOT / "requirements-airflow.lock",
+    ROOT / "infra/requirements.lock",
+    ROOT / "infra/kubernetes/requirements.lock",
     *sorted((ROOT / "tests/benchmarks/peers").glob("requirements-*.txt")),
 ]
 
@@ -44,6 +47,12 @@ def test_no_installed_distribution_but_ours_ships_a_package_of_our_names():
         "privacy": {"whimbrel"},
         "schemas": {"whimbrel"},
     }
+
+
+def test_airflow_brings_no_pyspark_that_would_stand_beside_the_clusters_own():
+    locked = {re.match(r"[a-z0-9\-.]+", line).group() for line in requirements(ROOT / "requirements-airflow.lock")}
+    assert "apache-airflow-providers-apache-spark" in locked
+    assert not {name for name in locked if name.startswith("pyspark") or "openlineage" in name}
 
 
 def test_pyspark_is_not_overwritten_by_its_client_distribution():

@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from jobs.publish.bundle import publish
 from jobs.publish.displacement_series import excess
 from jobs.publish.situation.estimate import Estimate, Share, Trust, clear_sds, share_of, total
-from jobs.publish.situation.figures import COLUMNS, figures_of
+from jobs.publish.situation.figures import COLUMNS, figures_of, moment_of
 from jobs.publish.situation.geometry import ground_of
 from jobs.publish.situation.levels import are_homes
 from jobs.publish.situation.maps import Atlas
@@ -33,8 +33,10 @@ from jobs.publish.situation.report import report_pdf, report_sheet
 from jobs.publish.situation.run import situation_of_bundles, write_situation
 from jobs.publish.situation.sheet import Type, fitted, width_of, wrapped
 from jobs.publish.situation.telling import situation_of
+from jobs.publish.situation.unseen import away_of_all
 from jobs.publish.situation.view import Event, Provenance
 from jobs.publish.situation.words import ENGLISH, Words
+from privacy.unit import Period
 from schemas.errors import BundleError, ConfigError, InputError
 from schemas.network import FEED, NETWORK_STATUS, PHONES
 from tests.approvals import clearance_for
@@ -122,7 +124,7 @@ def rows_of(*parts):
 def area_rows(period, away, *, sd=10.0):
     values = {("home", "home"): 1_000.0, ("away", "away"): away}
     return [
-        (period, None, np.nan, None, np.nan, before, now, values.get((before, now), 0.0), sd)
+        (period, None, np.nan, None, np.nan, before, now, "all", values.get((before, now), 0.0), sd)
         for before in STATUSES
         for now in STATUSES
     ]
@@ -157,10 +159,11 @@ def test_the_stock_is_that_of_the_day_before_and_who_came_and_went(figures):
         assert moment.away.value == pytest.approx(moment.before.value + came - went)
 
 
-def test_the_excess_is_the_stock_less_that_of_the_week_before_with_variances_added(bundles, figures):
-    (now, sd), (usual, usual_sd) = (released(bundles, period, None, "away") for period in (PERIODS[-1], WEEK_BEFORE))
+def test_the_excess_is_all_people_away_less_those_of_the_week_before_with_variances_added(bundles, figures):
+    moments = [moment_of(bundles.rows, Period.parse(period)) for period in (PERIODS[-1], WEEK_BEFORE)]
+    now, usual = (away_of_all(moment.sights, {}) for moment in moments)
     found = excess(figures.moments[-1], figures.usual)
-    assert (found.value, found.sd) == (pytest.approx(now - usual), pytest.approx(hypot(sd, usual_sd)))
+    assert (found.value, found.sd) == (pytest.approx(now.value - usual.value), pytest.approx(hypot(now.sd, usual.sd)))
 
 
 def test_the_first_period_of_the_page_is_the_first_that_touches_the_event(figures):
@@ -190,7 +193,7 @@ def test_pairs_are_listed_by_the_lower_end_of_their_interval_and_none_is_chance(
 
 
 def test_a_pair_that_is_surer_is_listed_before_one_that_seems_larger():
-    pairs = [("2026-04-09", "h", 5.0, place, 5.0, "all", "away", *number)
+    pairs = [("2026-04-09", "h", 5.0, place, 5.0, "all", "away", "all", *number)
              for place, number in (("seems larger", (110.0, 30.0)), ("surer", (100.0, 10.0)))]  # fmt: skip
     found = figures_of(rows_of(area_rows("2026-04-09", 210.0), pairs), ONSET)
     assert [pair.location for pair in found.pairs] == ["surer", "seems larger"]
@@ -199,11 +202,12 @@ def test_a_pair_that_is_surer_is_listed_before_one_that_seems_larger():
 def test_where_nobody_is_away_no_pair_and_no_place_is_listed():
     random = np.random.default_rng(3)
     pairs = [
-        ("2026-04-09", f"h{home}", 5.0, f"l{place}", 5.0, "all", "away", random.normal(0, 19), 19.0)
+        ("2026-04-09", f"h{home}", 5.0, f"l{place}", 5.0, "all", "away", "all", random.normal(0, 19), 19.0)
         for home in range(30)
         for place in range(70)
     ]
-    places = [("2026-04-09", None, np.nan, f"l{n}", 5.0, "all", "away", random.normal(0, 19), 19.0) for n in range(70)]
+    places = [("2026-04-09", None, np.nan, f"l{n}", 5.0, "all", "away", "all", random.normal(0, 19), 19.0)
+              for n in range(70)]  # fmt: skip
     found = figures_of(rows_of(area_rows("2026-04-09", 0.0), pairs, places), ONSET)
     assert (found.pairs, found.here) == ((), {})
 
@@ -253,8 +257,7 @@ def test_a_week_is_told_as_a_mean_a_day(ground):
 
 
 def test_the_headline_gives_number_interval_place_and_day(bundles, situation):
-    value, sd = released(bundles, PERIODS[-1], None, "away")
-    n = ENGLISH.estimated(Estimate(value, sd))
+    n = ENGLISH.estimated(away_of_all(moment_of(bundles.rows, Period.parse(PERIODS[-1])).sights, {}))
     assert situation.headline == (
         f"About {n} phone subscribers were away from their homes in the flooded area on 10 April 2026."
     )

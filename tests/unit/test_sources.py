@@ -10,7 +10,9 @@ import pytest
 from pyspark.sql import functions as F
 
 from jobs.config import ColumnMapping, SourceConfig
-from jobs.ingest.sources import Clock, event_files, read_events, rows_in, wall_clock_seconds
+from jobs.ingest.files import event_files
+from jobs.ingest.sources import read_events, rows_in
+from jobs.ingest.times import Clock, wall_clock_seconds
 from schemas.errors import InputError
 
 CSV = SourceConfig(

@@ -1,10 +1,10 @@
 """A released number with its error, and how well it is known, in one word."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from math import floor, hypot, inf, isfinite, log10
-from statistics import NormalDist
+from math import floor, hypot, inf, isfinite, log10, pi, sqrt
+from statistics import NormalDist, median
 from typing import Final
 
 from privacy.intervals import Z_95
@@ -85,6 +85,13 @@ def clear_sds(count: int) -> float:
 def total(estimates: Iterable[Estimate]) -> Estimate:
     """Return the sum of estimates whose errors are independent; of none, nothing without an error."""
     return sum(estimates, Estimate(0.0, 0.0))
+
+
+def median_of(estimates: Sequence[Estimate]) -> Estimate:
+    """Return the median of noisy numbers, with the error of a median of equal normal variables, or of a mean of two."""
+    spread = sqrt(sum(one.sd**2 for one in estimates) / len(estimates))
+    factor = sqrt(pi / 2) if len(estimates) > 2 else 1.0
+    return Estimate(median(one.value for one in estimates), factor * spread / sqrt(len(estimates)))
 
 
 def step_of(estimate: Estimate) -> float:

@@ -1,7 +1,7 @@
 """The numbers of a situation, taken from the released tables of one event: nothing here is a word or a picture."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Final
 
@@ -18,7 +18,10 @@ from jobs.publish.situation.levels import (
     parent_of,
     with_coarser,
 )
+from jobs.publish.situation.unseen import Sights, away_of_all
 from privacy.unit import Period
+from privacy.zoning import is_cell
+from schemas.published import ALL
 
 HOME, AWAY, SILENT = "home", "away", "silent"
 """Values of `status_before` and `status` of a published row."""
@@ -29,7 +32,7 @@ MOST_PAIRS: Final = 20
 """Pairs listed: what fits on one page and in one head."""
 
 COLUMNS: Final = (
-    "period", "home", "home_resolution", "location", "location_resolution", "status_before", "status", "value",
+    "period", "home", "home_resolution", "location", "location_resolution", "status_before", "status", "sight", "value",
     "noise_sd",
 )  # fmt: skip
 """Columns read of the published table `displacement`."""
@@ -52,6 +55,8 @@ class Moment:
         reappeared: Silent the day before, away now.
         returned: Away the day before, at home now.
         lost: Away the day before, silent now.
+        sights: The whole area by what the night itself showed; empty of a zone.
+        all_away: Away, those included whom the night did not show; missing of a zone, and where it cannot be told.
     """
 
     period: Period
@@ -63,6 +68,13 @@ class Moment:
     reappeared: Estimate
     returned: Estimate
     lost: Estimate
+    sights: Sights = field(default_factory=dict)
+    all_away: Estimate | None = None
+
+    @property
+    def people_away(self) -> Estimate:
+        """All people away; where that cannot be told, those last seen away."""
+        return self.all_away or self.away
 
     @property
     def residents(self) -> Estimate:
@@ -164,8 +176,11 @@ def figures_of(rows: pd.DataFrame, onset: date) -> Figures:
     before = [period for period in periods if period.last_day < onset]
     rows = with_coarser(rows)
     latest = rows[rows["period"] == str(after[-1])] if after else rows.iloc[:0]
-    courses = {zone: _course(zone, by_period, after, before) for zone, by_period in _areas(rows).items()}
-    whole = courses.pop("", _course("", {}, after, before))
+    areas, sights = _areas(rows), _sights(rows)
+    courses = {
+        zone: _course(zone, by_period, {} if zone else sights, after, before) for zone, by_period in areas.items()
+    }
+    whole = courses.pop("", _course("", {}, {}, after, before))
     pairs = finest_known(latest[are_pairs(latest)], "home_resolution")
     origins = _at_level(courses if after else {}, latest, pairs["home_resolution"].max())
     return Figures(
@@ -179,9 +194,27 @@ def figures_of(rows: pd.DataFrame, onset: date) -> Figures:
 
 
 def moment_of(rows: pd.DataFrame, period: Period) -> Moment:
-    """Return the whole area in one period, from its nine transitions, each of which has noise of its own."""
-    whole = rows["home"].isna() & rows["location"].isna() & (rows["period"] == str(period))
-    return _moment(period, _cells(rows[whole]))
+    """Return the whole area in one period, from its nine transitions and six sights, each with noise of its own."""
+    of_period = rows[rows["period"] == str(period)]
+    whole = of_period["home"].isna() & of_period["location"].isna() & ~_are_sights(of_period)
+    return _moment(period, _cells(of_period[whole]), _sights(of_period).get(str(period), {}))
+
+
+def reckoned(moments: Sequence[Moment], usual: Moment | None) -> tuple[tuple[Moment, ...], Moment | None]:
+    """Return the releases of an event with all people away; without them in all where one of them cannot tell.
+
+    Numbers of one event are compared with each other: either all of them are reckoned, or none is.
+
+    Args:
+        moments: Releases from the onset on.
+        usual: The week before it.
+    """
+    every = (*moments, usual) if usual else tuple(moments)
+    found = [away_of_all(moment.sights, usual.sights if usual else {}) for moment in every]
+    told = tuple(
+        replace(moment, all_away=None if None in found else one) for moment, one in zip(every, found, strict=True)
+    )
+    return (told[:-1], told[-1]) if usual else (told, None)
 
 
 Cells = Mapping[tuple[str, str], Estimate]
@@ -191,19 +224,41 @@ Cells = Mapping[tuple[str, str], Estimate]
 def _areas(rows: pd.DataFrame) -> dict[str, dict[str, Cells]]:
     """The transitions of the whole area, named "", and of each home zone of any level, by period."""
     areas: dict[str, dict[str, Cells]] = {}
-    wanted = rows[rows["location"].isna()].fillna({"home": ""})
+    wanted = rows[rows["location"].isna() & ~_are_sights(rows)].fillna({"home": ""})
     for (zone, period), group in wanted.groupby(["home", "period"], sort=True):
         areas.setdefault(str(zone), {})[str(period)] = _cells(group)
     return areas
 
 
-def _course(zone: str, by_period: Mapping[str, Cells], after: Sequence[Period], before: Sequence[Period]) -> Origin:
-    usual = by_period.get(str(before[-1])) if before else None
-    moments = tuple(_moment(period, by_period.get(str(period), {})) for period in after)
-    return Origin(zone, moments, _status(usual, AWAY) if usual else None)
+def _sights(rows: pd.DataFrame) -> dict[str, Sights]:
+    """The sights of the whole area, by period."""
+    found = rows[_are_sights(rows)]
+    return {
+        str(period): dict(zip(group["sight"], _estimates(group), strict=True))
+        for period, group in found.groupby("period")
+    }
 
 
-def _moment(period: Period, cells: Cells) -> Moment:
+def _are_sights(rows: pd.DataFrame) -> "pd.Series[bool]":
+    return rows["sight"] != ALL
+
+
+def _course(
+    zone: str,
+    by_period: Mapping[str, Cells],
+    sights: Mapping[str, Sights],
+    after: Sequence[Period],
+    before: Sequence[Period],
+) -> Origin:
+    def told(period: Period) -> Moment:
+        return _moment(period, by_period.get(str(period), {}), sights.get(str(period), {}))
+
+    usual = told(before[-1]) if before and str(before[-1]) in by_period else None
+    moments, usual = reckoned([told(period) for period in after], usual)
+    return Origin(zone, moments, usual.people_away if usual else None)
+
+
+def _moment(period: Period, cells: Cells, sights: Sights) -> Moment:
     return Moment(
         period=period,
         before=total(estimate for (before, _), estimate in cells.items() if before == AWAY),
@@ -214,6 +269,7 @@ def _moment(period: Period, cells: Cells) -> Moment:
         reappeared=cells.get((SILENT, AWAY), _NOBODY),
         returned=cells.get((AWAY, HOME), _NOBODY),
         lost=cells.get((AWAY, SILENT), _NOBODY),
+        sights=sights,
     )
 
 
@@ -251,7 +307,7 @@ def _parts(origin: Origin, courses: Mapping[str, Origin]) -> tuple[Part, ...]:
 
 
 def _lies_in(zone: str, origin: str) -> bool:
-    if zone == origin or not h3.is_valid_cell(zone) or not h3.is_valid_cell(origin):
+    if zone == origin or not is_cell(zone) or not is_cell(origin):
         return False
     level = h3.get_resolution(origin)
     return h3.get_resolution(zone) > level and parent_of(zone, level) == origin

@@ -7,6 +7,7 @@ import h3
 import pandas as pd
 
 from jobs.publish.situation.estimate import clear_sds
+from privacy.zoning import is_cell
 
 ENOUGH_KNOWN: Final = 0.5
 """Share of the people who have to be in zones that can be told from noise, or a coarser level is shown."""
@@ -43,7 +44,7 @@ def with_coarser(rows: pd.DataFrame) -> pd.DataFrame:
 
 def parent_of(zone: str, level: float) -> str | None:
     """Return the H3 parent of a zone; of an administrative unit, nothing."""
-    return str(h3.cell_to_parent(zone, int(level))) if h3.is_valid_cell(zone) else None
+    return str(h3.cell_to_parent(zone, int(level))) if is_cell(zone) else None
 
 
 def finest_known(rows: pd.DataFrame, resolution: str) -> pd.DataFrame:
@@ -62,7 +63,7 @@ def _known_share(rows: pd.DataFrame) -> float:
 def _summed(homes: pd.DataFrame, level: int) -> pd.DataFrame:
     parents = {zone: parent_of(zone, level) for zone in homes["home"].unique()}
     squared = homes.assign(home=homes["home"].map(parents), noise_sd=homes["noise_sd"] ** 2)
-    by = ["period", "home", "status_before", "status"]
+    by = ["period", "home", "status_before", "status", "sight"]
     sums = squared.groupby(by, as_index=False).agg({"value": "sum", "noise_sd": "sum"})
     sums = sums.assign(noise_sd=sums["noise_sd"] ** 0.5, home_resolution=float(level))
     return sums.reindex(columns=homes.columns)

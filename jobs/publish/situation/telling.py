@@ -21,6 +21,7 @@ from jobs.publish.situation.maps import (
     map_left,
 )
 from jobs.publish.situation.network import Basis, Network
+from jobs.publish.situation.unseen import share_seen
 from jobs.publish.situation.view import (
     Event,
     KeyFigure,
@@ -110,15 +111,25 @@ def _headline(latest: Moment | None, event: Event, words: Words) -> str:
     if latest is None:
         return words.no_data
     told = {"area": words.area(event.hazard), "when": _when(latest.period, words)}
-    if latest.away.trust is not Trust.NOT:
-        return words.away.format(n=words.estimated(latest.away), **told)
-    return words.away_unsure.format(most=words.at_most(latest.away), **told)
+    if latest.people_away.trust is not Trust.NOT:
+        return words.away.format(n=words.estimated(latest.people_away), **told)
+    return words.away_unsure.format(most=words.at_most(latest.people_away), **told)
 
 
 def _changes(figures: Figures, words: Words) -> tuple[str, ...]:
     if not figures.moments:
         return (words.no_data_more,)
-    return (_against_usual(_excess(figures), words), *_since_before(figures.moments[-1], words))
+    latest = figures.moments[-1]
+    return (_against_usual(_excess(figures), words), *_since_before(latest, words), *_of_the_unseen(latest, words))
+
+
+def _of_the_unseen(latest: Moment, words: Words) -> tuple[str, ...]:
+    """What the headline takes for granted of residents whom the night did not show; or that it leaves them out."""
+    seen = share_seen(latest.sights)
+    if latest.all_away is None or seen is None:
+        return (words.unseen_left_out,)
+    told = {"n": words.estimated(latest.away), "share": words.percent.format(value=words.number(100 * seen.value))}
+    return (words.unseen_reckoned.format(**told),)
 
 
 def _excess(figures: Figures) -> Estimate | None:
@@ -167,7 +178,7 @@ def _key_figures(figures: Figures, words: Words) -> tuple[KeyFigure, ...]:
         else (words.card_newly_in_week, words.card_returned_in_week)
     )
     shown = (
-        (words.card_away, latest.away),
+        (words.card_away, latest.people_away),
         (words.card_excess, _excess(figures)),
         (newly, latest.newly_away),
         (returned, latest.returned),
@@ -247,7 +258,7 @@ def _charts(figures: Figures, words: Words) -> tuple[Drawing, ...]:
         return ()
     days = tuple(_middle(moment.period) for moment in figures.moments)
     series = (
-        Series("away", words.chart_away, days, tuple(m.away for m in figures.moments), BLUE, figures.usual),
+        Series("away", words.chart_away, days, tuple(m.people_away for m in figures.moments), BLUE, figures.usual),
         Series("newly", words.chart_newly, days, tuple(m.newly_away for m in figures.moments), ORANGE),
         Series("returned", words.chart_returned, days, tuple(m.returned for m in figures.moments), GREEN),
         Series("lost", words.chart_lost, days, tuple(m.lost for m in figures.moments), GREY),

@@ -36,8 +36,9 @@ _TRUST: Final = {
 
 _BLIND: Final = (
     "People without a phone, children, customers of other operators. Phones are shared, and some people have several.",
-    "People whose phones are off, lost, or without power or a tower: they count as where they last were, for up to a "
-    "week, and then as silent. In the first days the number away is therefore too low.",
+    "People whose phones are off, lost, or without power or a tower. In the number of people away they are taken to be "
+    "away as often as those seen at night. In maps, lists and changes they count as where they last were, for up to a "
+    "week, and then as silent: in the first days these are too low.",
     "Why people left, what they need, and whether they are in a camp, with relatives or at work.",
     "People who came to live in the area less than a month or two before the event.",
     "Moves of less than {min_away_km} km: phones are handed on between towers.",
@@ -93,6 +94,11 @@ class Words:
     returned_in_week: str = "On an average day of that week {n} returned."
     left_in_week: str = "{n} a day were newly away."
     changes_unsure_in_week: str = "What changed from day to day in that week is too small or too uncertain to show."
+    unseen_reckoned: str = (
+        "{share} of the residents were seen at night; the others are taken to be away as often. Counted where last "
+        "seen, {n} were away."
+    )
+    unseen_left_out: str = "It counts people where they were last seen at night, up to a week ago."
     data_age: str = "Data up to {date}: {age} old on {today}."
     age_days: str = "{days} days"
     age_one_day: str = "1 day"
