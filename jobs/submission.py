@@ -66,7 +66,8 @@ def submit_line(
 ) -> str:
     """Return the line that runs a verb with its driver here and its executors on a cluster.
 
-    The driver stays here (client mode): it holds the ledger, the key and the vault, which no executor sees.
+    The driver stays here (client mode): it holds the ledger, the key and the vault, of which an executor
+    is sent nothing but the derived keys of an ingest. A mount of the whole confidential root shows it the vault, too.
 
     Args:
         verb: The verb and its arguments.

@@ -117,6 +117,19 @@ def test_only_the_scheduler_holds_the_token_that_makes_pods():
     assert holders == ["scheduler"]
 
 
+def test_only_what_runs_verbs_sees_the_key_of_pseudonyms_and_the_password_of_the_ledger():
+    (spec,) = of("airflow")
+    held = {c["name"]: {mount["name"] for mount in c["volumeMounts"]} for c in spec["containers"]}
+    assert [name for name, seen in held.items() if seen & {"keys", "pseudonym-key", "ledger"}] == ["scheduler"]
+    assert all("airflow-keys" in seen for seen in held.values())
+    (copy,) = spec["initContainers"]
+    commands = copy["args"][-1].split(" && ")
+    assert [line.split()[-2:] for line in commands] == [
+        ["/run/mounted/zone/*/*", "/run/keys/"],
+        ["/run/mounted/airflow/*", "/run/airflow-keys/"],
+    ]
+
+
 def test_only_the_confidential_zone_may_do_anything_to_pods():
     bindings = [document for _, document in DOCUMENTS if document["kind"] == "RoleBinding"]
     assert [subject["name"] for binding in bindings for subject in binding["subjects"]] == ["confidential"]
