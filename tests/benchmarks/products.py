@@ -40,7 +40,7 @@ Engine = Literal["sail", "spark"]
 R = TypeVar("R")
 
 MOST_S: Final = {"sail": 3.0, "spark": 15.0}
-"""Promised seconds a product, at full size (issue 4)."""
+"""Promised seconds a product, at full size."""
 MOST_MIGRATION_S: Final = 60.0
 MOST_MIGRATION_GB: Final = 4.0
 
