@@ -101,7 +101,7 @@ def displacement(policy: Policy, *, has_feed: bool) -> str:
         "A transition joins the states of two days. A sight is of the night that ends on the day alone: seen away, "
         "seen at home, or not seen; apart where all towers of the home's zone were down in it. "
         "A value of several days is their mean. "
-        f"{home(policy.residence, policy.mobility)}"
+        f"{home(policy.baseline_residence, policy.mobility)}"
     )
 
 

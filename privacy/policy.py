@@ -7,6 +7,7 @@ import math
 import tomllib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from datetime import date, timedelta
 from importlib.resources import files
 from itertools import pairwise
@@ -486,10 +487,13 @@ class AwayPolicy:
         carry_forward_nights: Nights for which the last night seen counts, itself included; then silent.
         min_away_km: A night at a cell whose centre is nearer to the home's than this is a night at home.
         min_weekday_nights: Nights of one weekday at one place, in the baseline month, that make it the expected place.
+        min_home_nights: Nights of the baseline month on which a subscriber has to be seen to be a resident who is
+            followed. Fewer than where residents are counted: who calls seldom flees as others do.
     """
 
     carry_forward_nights: Annotated[int, Field(gt=0, strict=True)]
     min_away_km: Positive
+    min_home_nights: Annotated[int, Field(gt=0, strict=True)]
     min_weekday_nights: Annotated[int, Field(gt=0, strict=True)]
 
 
@@ -573,6 +577,11 @@ class Policy:
             return TypeAdapter(cls).validate_python({**_toml(content, path), "sha256": sha256_hex(content)})
         except ValidationError as error:
             raise _refusal(path, error) from None
+
+    @property
+    def baseline_residence(self) -> ResidencePolicy:
+        """Where somebody lived before an event: as residents are counted, but after fewer nights."""
+        return replace(self.residence, min_nights=self.away.min_home_nights)
 
     @property
     def caps(self) -> Mapping[str, int]:

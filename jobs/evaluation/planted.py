@@ -27,6 +27,12 @@ from schemas.errors import InputError
 REGULAR_SHARE: Final = 0.5
 """Of a month's nights, on which a regular subscriber is seen at least."""
 
+CLOSE: Final = 0.05
+"""Relative error up to which a number of people away is right enough to plan relief by."""
+
+CLOSE_DAYS: Final = 2
+"""Days up to which a half-life is."""
+
 Pairs = Mapping[tuple[str, str], float]
 """People by zone before and zone now, H3 names of one resolution."""
 
@@ -184,6 +190,11 @@ class AwayIn:
     released: Estimate
 
     @property
+    def relative_error(self) -> float:
+        """How far what is released is from the truth, as a share of the truth; NaN where nobody was away."""
+        return share_of(self.released.value - self.planted, self.planted)
+
+    @property
     def is_covered(self) -> bool:
         """Whether the interval of what is released holds the truth."""
         return self.released.ci_low <= self.planted <= self.released.ci_high
@@ -213,6 +224,37 @@ def away_findings(periods: Sequence[AwayIn], onset: date, what: str, data: str) 
     for (how, name), away in series.items():
         days = _half_life([one.period for one in periods], away, onset)
         yield Finding(f"days until half were away no longer: {what}, {how}", "the event", name, days)
+
+
+def draw_findings(draws: Sequence[Sequence[AwayIn]], onset: date, what: str, data: str) -> Iterator[Finding]:
+    """Tell how far releases of the same exact values are from the truth, over several draws of the noise.
+
+    Args:
+        draws: Each with the same periods.
+        onset: Day of the event; periods that began by then are left out.
+        what: Whom they count.
+        data: Name of the released data.
+    """
+    for drawn in zip(*draws, strict=True):
+        if drawn[0].period.first_day <= onset:
+            continue
+        of, errors = str(drawn[0].period), np.array([one.relative_error for one in drawn])
+        yield Finding(f"{what}, mean relative error over {len(draws)} draws", of, data, float(errors.mean()))
+        yield Finding(f"{what}, standard deviation of the relative error", of, data, float(errors.std()))
+        within = float((np.abs(errors) <= CLOSE).mean())
+        yield Finding(f"{what}, share of draws within {CLOSE:.0%} of the planted number", of, data, within)
+
+
+def half_life_findings(draws: Sequence[Sequence[AwayIn]], onset: date, what: str, data: str) -> Iterator[Finding]:
+    """Tell how far the half-life of people away is from the planted one, over several draws; as `draw_findings`."""
+    periods = [one.period for one in draws[0]]
+    planted = _half_life(periods, [Estimate(one.planted, 0.0) for one in draws[0]], onset)
+    days = np.array([_half_life(periods, [one.released for one in draw], onset) for draw in draws])
+    name = f"days until half were away no longer: {what}"
+    yield Finding(f"{name}, mean over {len(draws)} draws", "the event", data, float(days.mean()))
+    yield Finding(f"{name}, standard deviation", "the event", data, float(days.std()))
+    within = float((np.abs(days - planted) <= CLOSE_DAYS).mean())
+    yield Finding(f"{name}, share of draws within {CLOSE_DAYS} days of the planted number", "the event", data, within)
 
 
 def coverage_finding(draws: Sequence[Sequence[AwayIn]], onset: date, what: str, data: str) -> Finding:

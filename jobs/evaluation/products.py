@@ -19,7 +19,9 @@ from jobs.evaluation.planted import (
     Truth,
     away_findings,
     coverage_finding,
+    draw_findings,
     found_findings,
+    half_life_findings,
     home_findings,
     move_findings,
 )
@@ -45,7 +47,7 @@ EVERYBODY: Final = "all people away"
 """Whom a number of people away counts: those whose SIM is in use, and all whose SIM was when the event struck."""
 
 DRAWS: Final = 20
-"""Draws of the noise from which the coverage of intervals is told; all else is of the first."""
+"""Draws of the noise from which errors and the coverage of intervals are told; a single number is of the first."""
 
 Away = Callable[[Moment], Estimate]
 
@@ -187,8 +189,12 @@ def evaluate_event(
             # What is exact is the same at every price, and stays where it stood.
             data = released_at(micro_rho)
             found |= {one.name: one for one in away_findings(told[0], opening.onset, what, data)}
-            covered = coverage_finding(told, opening.onset, what, data)
-            found |= {covered.name: covered}
+            over_draws = (
+                *draw_findings(told, opening.onset, what, data),
+                *half_life_findings(told, opening.onset, what, data),
+                coverage_finding(told, opening.onset, what, data),
+            )
+            found |= {one.name: one for one in over_draws}
     return list(found.values())
 
 

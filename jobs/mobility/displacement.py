@@ -79,7 +79,7 @@ def resident_statuses(
     seen = nights.filter(~F.col("cell_index").isin(list(unseen))) if unseen else nights
     levels = [name for name in cells.columns if name.startswith("zone_")]
     lived = residence(
-        seen, cells.select("cell_index", *levels), months=[plan.baseline], policy=policy.residence,
+        seen, cells.select("cell_index", *levels), months=[plan.baseline], policy=policy.baseline_residence,
         partitions=partitions,
     )  # fmt: skip
     affected = F.broadcast(cells.filter(F.col("home").isNotNull()).select("cell_index"))

@@ -119,7 +119,7 @@ def _refuse_differences(outcomes: dict[str, Outcome]) -> None:
 
 
 def _targets(run: Run, runs: Sequence[Run]) -> dict[str, bool]:
-    """Return what is promised of a run at full size (issue 2), and whether it was kept."""
+    """Return what is promised of a run at full size, and whether it was kept."""
     rate, peak = run.events / run.cost.wall_s / 1e6, run.cost.peak_gb
     if run.engine == "sail":
         promises = {">= 2.2 M events/s": rate >= 2.2, "<= 4 GB": peak <= 4}

@@ -109,7 +109,7 @@ def naive(days, period, **feed):
     homes = residence.residence(
         [baseline],
         ancestors={n: tuple(h3.cell_to_parent(cell, r) for r in RESIDENCE_LEVELS) for n, cell in enumerate(CELLS)},
-        min_nights=POLICY.residence.min_nights,
+        min_nights=POLICY.away.min_home_nights,
         min_share=POLICY.residence.min_share,
         min_month_share=POLICY.residence.min_month_share,
     )
@@ -234,7 +234,11 @@ BY_HAND = {
         ("2026-03-12", SILENT, SILENT),
     ),
     "lives elsewhere": (nightly(1, NEXT_DOOR, DAYS), None),
-    "is seen on six nights of the month": (nightly(1, A, BASELINE.days[:6]) | nightly(1, A, AFTER), None),
+    "is seen on two nights of the month": (nightly(1, A, BASELINE.days[:2]) | nightly(1, A, AFTER), None),
+    "is seen on three nights of the month": (
+        nightly(1, A, BASELINE.days[:3]) | nightly(1, A, AFTER),
+        ("2026-03-12", HOME, HOME),
+    ),
 }
 
 
