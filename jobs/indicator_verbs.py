@@ -1,0 +1,99 @@
+"""`whimbrel sum`, `indicators`, `scale`, `representativeness` and `compare`: what readers do with bundles."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from jobs.console import ERR, OUT
+from schemas.errors import ConfigError
+
+if TYPE_CHECKING:
+    from privacy.approval import Trust
+    from privacy.signing import PublicKey
+
+KeyOption = Annotated[str | None, typer.Option(help="The publisher's public key, its line or its .pub file.")]
+TrustOption = Annotated[Path | None, typer.Option(help="The operator's trust.toml, where it was handed out.")]
+BundleArgument = Annotated[Path, typer.Argument(help="A published bundle, folder or zip: verified first.")]
+BundlesArgument = Annotated[list[Path], typer.Argument(help="Published bundles, folders or zips: verified first.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verbs to the command line."""
+    app.command("sum", epilog="Example:  whimbrel sum release/residents_2026-03_r1.zip --by parent --out sums.csv")(
+        add_rows
+    )
+
+
+def add_rows(
+    bundle: BundleArgument,
+    *,
+    zones: Annotated[str | None, typer.Option(help="Zones to add up together, with commas.")] = None,
+    by: Annotated[str | None, typer.Option(help="Add finer rows up to this level: `parent`, or its number.")] = None,
+    where: Annotated[
+        list[str] | None, typer.Option(help="Only rows with this label, such as sex=female; may be repeated.")
+    ] = None,
+    over: Annotated[
+        list[str] | None, typer.Option(help="Add these labels up too, such as age_band; may be repeated.")
+    ] = None,
+    column: Annotated[str | None, typer.Option(help="Of displacement: home or location.")] = None,
+    out: Annotated[Path | None, typer.Option(help="CSV file to write; default: show a table.")] = None,
+    key: KeyOption = None,
+    trust: TrustOption = None,
+) -> None:
+    """Add released rows up with the error that their sum has; never rows of two breakdowns."""
+    from jobs.publish.adding.asked import Asked
+    from jobs.publish.adding.run import level_named, sums_csv, sums_of, write_sums
+    from jobs.publish.released import one_released
+
+    if zones and by:
+        raise ConfigError("Both --zones and --by are given.", "one of them", "leave one out")
+    publisher, trusted = _keys(key, trust)
+    found = one_released(bundle, key=publisher, trust=trusted)
+    asked = Asked(
+        zones=_listed(zones),
+        level=level_named(by, found) if by else None,
+        where=dict(_label(text) for text in where or ()),
+        over=tuple(over or ()),
+        column=column,
+    )
+    sums = sums_of(found, asked)
+    if out:
+        write_sums(found, sums, out)
+        OUT.print(out, soft_wrap=True)
+    else:
+        _show(sums_csv(found, sums))
+    for note in sums.notes:
+        ERR.print(note, markup=False, highlight=False, soft_wrap=True)
+
+
+def _keys(key: str | None, trust: Path | None) -> "tuple[PublicKey | None, Trust | None]":
+    from jobs.keys import read_public_key
+    from privacy.approval import Trust
+
+    return read_public_key(key) if key else None, Trust.load(trust) if trust else None
+
+
+def _listed(text: str | None) -> tuple[str, ...]:
+    return tuple(part.strip() for part in (text or "").split(",") if part.strip())
+
+
+def _label(text: str) -> tuple[str, str]:
+    name, found, label = text.partition("=")
+    if not found:
+        raise ConfigError(f"{text!r} names no label.", "COLUMN=LABEL", "write it as sex=female")
+    return name.strip(), label.strip()
+
+
+def _show(content: bytes) -> None:
+    """Show a CSV text as a table of the terminal."""
+    import csv
+
+    from rich.table import Table
+    from rich.text import Text
+
+    header, *rows = csv.reader(content.decode().splitlines())
+    table = Table(*header)
+    for row in rows:
+        table.add_row(*(Text(cell, overflow="fold") for cell in row))
+    OUT.print(table)
