@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from jobs.console import ERR, OUT
+from jobs.console import ERR, OUT, steps
 from schemas.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -18,11 +18,16 @@ BundleArgument = Annotated[Path, typer.Argument(help="A published bundle, folder
 BundlesArgument = Annotated[list[Path], typer.Argument(help="Published bundles, folders or zips: verified first.")]
 
 
+_TITLE = ("product", "period", "definition_id")
+"""Columns that a table of the terminal says once, above it."""
+
+
 def register(app: typer.Typer) -> None:
     """Add the verbs to the command line."""
     app.command("sum", epilog="Example:  whimbrel sum release/residents_2026-03_r1.zip --by parent --out sums.csv")(
         add_rows
     )
+    app.command(epilog="Example:  whimbrel indicators release/*.zip --out indicators.csv")(indicators)
 
 
 def add_rows(
@@ -67,6 +72,30 @@ def add_rows(
         ERR.print(note, markup=False, highlight=False, soft_wrap=True)
 
 
+def indicators(
+    bundles: BundlesArgument,
+    out: Annotated[Path, typer.Option(help="CSV file to write; definitions go into a .json beside it.")] = Path(
+        "indicators.csv"
+    ),
+    level: Annotated[
+        int | None, typer.Option(min=0, max=15, help="Level of zones between which moves count; default: the coarsest.")
+    ] = None,
+    key: KeyOption = None,
+    trust: TrustOption = None,
+) -> None:
+    """Compute intensities, rates, distances, seasons, changes and returns from releases, each with its interval."""
+    from jobs.publish.indicators.run import write_indicators
+    from jobs.publish.released import read_released
+
+    publisher, trusted = _keys(key, trust)
+    with steps() as progress:
+        progress(f"verifying {len(bundles)} bundles")
+        found = read_released(bundles, key=publisher, trust=trusted)
+        progress("computing indicators")
+        files = write_indicators(found, out, level=level)
+    OUT.print(*files, sep="\n", soft_wrap=True)
+
+
 def _keys(key: str | None, trust: Path | None) -> "tuple[PublicKey | None, Trust | None]":
     from jobs.keys import read_public_key
     from privacy.approval import Trust
@@ -86,14 +115,26 @@ def _label(text: str) -> tuple[str, str]:
 
 
 def _show(content: bytes) -> None:
-    """Show a CSV text as a table of the terminal."""
+    """Show a CSV text as a table of the terminal: numbers to one decimal, and what is the same in all rows once."""
     import csv
 
     from rich.table import Table
     from rich.text import Text
 
     header, *rows = csv.reader(content.decode().splitlines())
-    table = Table(*header)
+    same = [n for n in range(len(header)) if rows and len({row[n] for row in rows}) == 1 and header[n] in _TITLE]
+    table = Table(title=Text(", ".join(rows[0][n] for n in same)) if rows else None)
+    shown = [n for n in range(len(header)) if n not in same]
+    for n in shown:
+        table.add_column(header[n], justify="right" if rows and _is_number(rows[0][n]) else "left")
     for row in rows:
-        table.add_row(*(Text(cell, overflow="fold") for cell in row))
+        table.add_row(*(Text(_short(row[n]), overflow="fold") for n in shown))
     OUT.print(table)
+
+
+def _is_number(cell: str) -> bool:
+    return bool(cell) and cell.lstrip("-").replace(".", "", 1).isdecimal()
+
+
+def _short(cell: str) -> str:
+    return f"{float(cell):,.1f}" if _is_number(cell) and "." in cell else cell

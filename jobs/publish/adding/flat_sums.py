@@ -16,6 +16,9 @@ from jobs.publish.zones import LEVEL_COLUMNS
 from schemas.errors import ConfigError
 from schemas.published import ALL
 
+STATUSES: Final = ("status_before", "status")
+"""Columns that follow from a transition or a sight: rows are chosen by them too."""
+
 NOT_ADDED: Final = {
     "bin_start_h": "who is seen in two bins of a day would count twice",
     "location": "zones are added with --zones or --by",
@@ -60,9 +63,10 @@ def _columns(bundle: Released, asked: Asked) -> tuple[str, list[str]]:
 
 
 def _require_labels(rows: pd.DataFrame, labels: list[str], asked: Asked) -> None:
+    told = [name for name in (*labels, *STATUSES) if name in rows.columns]
     for name in (*asked.where, *asked.over):
-        if name not in labels:
-            raise ConfigError(f"There is no column {name!r} to choose by.", f"one of {', '.join(labels) or 'none'}")
+        if name not in (told if name in asked.where else labels):
+            raise ConfigError(f"There is no column {name!r} to choose by.", f"one of {', '.join(told) or 'none'}")
     for name, label in asked.where.items():
         if label not in (found := sorted(set(rows[name].dropna().astype(str)))):
             raise ConfigError(f"No row has {name} {label!r}.", f"one of {', '.join(found)}")
