@@ -28,6 +28,13 @@ def register(app: typer.Typer) -> None:
         add_rows
     )
     app.command(epilog="Example:  whimbrel indicators release/*.zip --out indicators.csv")(indicators)
+    app.command(
+        epilog="Example:  whimbrel scale release/relocations_2026-04_r1.zip "
+        "--residents release/residents_2026-03_r1.zip --census census.csv"
+    )(scale)
+    app.command(epilog="Example:  whimbrel representativeness release/residents_2026-03_r1.zip --census census.csv")(
+        representativeness
+    )
 
 
 def add_rows(
@@ -94,6 +101,78 @@ def indicators(
         progress("computing indicators")
         files = write_indicators(found, out, level=level)
     OUT.print(*files, sep="\n", soft_wrap=True)
+
+
+CensusOption = Annotated[
+    Path | None, typer.Option(help="CSV of people: zone, population; population_sd and date where known.")
+]
+RasterOption = Annotated[Path | None, typer.Option(help="GeoTIFF of people a pixel, in any projection.")]
+
+
+def scale(
+    bundle: BundleArgument,
+    residents: Annotated[Path, typer.Option(help="The operator's bundle of residents that weights are taken from.")],
+    *,
+    census: CensusOption = None,
+    raster: RasterOption = None,
+    national: Annotated[bool, typer.Option("--national", help="One weight for everybody, not one a zone.")] = False,
+    market_share: Annotated[
+        float | None, typer.Option(help="Of the operator, 0 to 1: written down for readers.")
+    ] = None,
+    coverage: Annotated[float | None, typer.Option(help="Share of people its network reaches: the same.")] = None,
+    out: Annotated[Path, typer.Option(help="CSV file to write; how it was done goes into a .json beside it.")] = Path(
+        "people.csv"
+    ),
+    key: KeyOption = None,
+    trust: TrustOption = None,
+) -> None:
+    """From phones to people: scale one operator's release to a census or a raster, with the error of that."""
+    from jobs.publish.drawn_zones import drawn_zones
+    from jobs.publish.released import one_released, require_alike
+    from jobs.publish.scaling.run import Stated, population_of, write_scaled
+
+    publisher, trusted = _keys(key, trust)
+    stated = Stated(market_share, coverage)
+    with steps() as progress:
+        progress("verifying the bundles")
+        found, stock = (one_released(path, key=publisher, trust=trusted) for path in (bundle, residents))
+        require_alike([found, stock], trusted=trusted is not None)
+        progress("adding up people")
+        zones = drawn_zones([found, stock])
+        population = population_of(zones, stock.card.resolutions, census=census, raster=raster)
+        progress("scaling rows")
+        files = write_scaled(found, stock, population, out, national=national, stated=stated)
+    OUT.print(*files, sep="\n", soft_wrap=True)
+    for note in population.notes:
+        ERR.print(note, markup=False, highlight=False, soft_wrap=True)
+
+
+def representativeness(
+    bundle: BundleArgument,
+    census: CensusOption = None,
+    raster: RasterOption = None,
+    out: Annotated[Path, typer.Option(help="Folder for a page and a table.")] = Path("representativeness"),
+    key: KeyOption = None,
+    trust: TrustOption = None,
+) -> None:
+    """Show how many of the people of each zone are subscribers: residents, or active subscribers, beside a census."""
+    from jobs.publish.drawn_zones import drawn_zones
+    from jobs.publish.released import one_released
+    from jobs.publish.scaling.page import write_representativeness
+    from jobs.publish.scaling.run import population_of
+
+    publisher, trusted = _keys(key, trust)
+    with steps() as progress:
+        progress("verifying the bundle")
+        found = one_released(bundle, key=publisher, trust=trusted)
+        progress("adding up people")
+        zones = drawn_zones([found])
+        population = population_of(zones, found.card.resolutions, census=census, raster=raster)
+        progress("drawing the page")
+        files = write_representativeness(found, population, zones, out)
+    OUT.print(*files, sep="\n", soft_wrap=True)
+    for note in population.notes:
+        ERR.print(note, markup=False, highlight=False, soft_wrap=True)
 
 
 def _keys(key: str | None, trust: Path | None) -> "tuple[PublicKey | None, Trust | None]":

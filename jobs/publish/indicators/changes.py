@@ -31,7 +31,7 @@ def change_figures(series: Series) -> Iterator[Figure]:
             yield from (replace(blank, definition=one).told(reason) for one in (CHANGE, ROBUST_Z))
             continue
         change = now - median_of(earlier)
-        yield blank.told((change.value, change.sd))
+        yield replace(blank, unit=series.unit).told((change.value, change.sd))
         yield replace(blank, definition=ROBUST_Z).told(robust_z(now, earlier))
 
 

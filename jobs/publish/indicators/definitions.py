@@ -43,13 +43,11 @@ _NO_ZONINGS: Final = (
     "areal unit problem)."
 )
 _LINE: Final = "Moves that no row places (unplaced_share) are in no numerator: where that is large, a lower bound."
-_PLACED: Final = (
-    "Not told where more than a fifth of the moves are in no row of the level: the cut, not movement, would speak."
-)
+_PLACED: Final = "Not told where more than a fifth of the moves are in no row of the level: the cut would speak."
 
 CMI_ALL: Final = Definition(
     "cmi_finest/1",
-    "crude migration intensity between zones of the finest level: 100 M / P; M: all moves of the release, its remainder "
+    "crude migration intensity between zones of the finest level: 100 M / P; M: all moves, the remainder "
     "included; P: all residents",
     "moves per 100 residents",
     BELL,
@@ -100,7 +98,7 @@ WEEKDAY_INDEX: Final = Definition(
     "ours",
 )
 CHANGE: Final = Definition(
-    "change/1", "total less the median of the earlier releases of the same series", "as the product", "ours",
+    "change/1", "total less the median of the earlier releases of the same series", "that of the product", "ours",
     "The baseline is of released values: the noise of the release and of the median are both in the sd.",
 )  # fmt: skip
 ROBUST_Z: Final = Definition(
@@ -126,6 +124,6 @@ HALF_LIFE: Final = Definition(
 )
 
 DEFINITIONS: Final = (
-    CMI_ALL, CMI, MEI, ANMR, IN_RATE, OUT_RATE, NET_RATE, DISTANCE, MONTH_INDEX, WEEKDAY_INDEX, CHANGE, ROBUST_Z, RETURN_SHARE,
-    HALF_LIFE,
+    CMI_ALL, CMI, MEI, ANMR, IN_RATE, OUT_RATE, NET_RATE, DISTANCE, MONTH_INDEX, WEEKDAY_INDEX, CHANGE, ROBUST_Z,
+    RETURN_SHARE, HALF_LIFE,
 )  # fmt: skip

@@ -37,6 +37,9 @@ def distance_figures(bundle: Released, zones: DrawnZones) -> Iterator[Figure]:
     )
     for name in (SAME_ZONE, *CLASSES):
         weights = np.array([one == name for one in classes], dtype=np.float64)
+        if not weights.any():
+            yield replace(blank, part=name).told("no row of that distance: below the cut, which is not zero")
+            continue
         both = errors.covariance(np.vstack([weights, placed]))
         part = Estimate(float(weights @ values), float(np.sqrt(both[0, 0])))
         yield replace(blank, part=name).told(ratio(part, whole, 100.0, float(both[0, 1])))

@@ -36,6 +36,7 @@ class Figure:
         ci_high: Upper end.
         unplaced: Share of the release's moves that no row places.
         reason: Why there is no number.
+        unit: Unit, where the definition leaves it to the product.
     """
 
     definition: Definition
@@ -50,6 +51,7 @@ class Figure:
     ci_high: float | None = None
     unplaced: float | None = None
     reason: str = ""
+    unit: str = ""
 
     def told(self, number: Number, *, below: float = 0.0, above: float = 0.0) -> "Figure":
         """Return the figure with its number, or with the reason why it has none.
@@ -69,7 +71,7 @@ class Figure:
         """The figure as a row of the table."""
         told: dict[str, Cell] = {
             "indicator": self.definition.name,
-            "unit": self.definition.unit,
+            "unit": self.unit or self.definition.unit,
             "definition_id": self.definition.id,
             "unplaced_share": self.unplaced,
             "not_available_because": self.reason or None,

@@ -29,12 +29,14 @@ class Series:
         zone: Its zone; empty: the country.
         level: The zone's level; nothing of the country.
         totals: The number, by period, in order.
+        unit: Of the number.
     """
 
     product: str
     zone: str
     level: int | None
     totals: Mapping[Period, Estimate]
+    unit: str
 
 
 def series_of(bundles: Iterable[Released], zones: DrawnZones) -> list[Series]:
@@ -45,15 +47,21 @@ def series_of(bundles: Iterable[Released], zones: DrawnZones) -> list[Series]:
     """
     found: dict[tuple[str, PeriodKind, str], dict[Period, Estimate]] = {}
     levels: dict[str, int | None] = {COUNTRY: None}
+    units: dict[str, str] = {}
     for bundle in bundles:
         level = min(bundle.card.resolutions, default=None)
+        units[bundle.product] = bundle.card.unit_of_value
         for zone, estimate in _totals(bundle, zones, level).items():
             found.setdefault((bundle.product, bundle.period.kind, zone), {})[bundle.period] = estimate
             levels.setdefault(zone, level)
     return [
-        Series(product, zone, levels[zone], dict(sorted(totals.items(), key=lambda one: one[0].first_day)))
+        Series(product, zone, levels[zone], _in_order(totals), units[product])
         for (product, _, zone), totals in sorted(found.items())
     ]
+
+
+def _in_order(totals: Mapping[Period, Estimate]) -> dict[Period, Estimate]:
+    return dict(sorted(totals.items(), key=lambda one: one[0].first_day))
 
 
 def _totals(bundle: Released, zones: DrawnZones, level: int | None) -> dict[str, Estimate]:
