@@ -1,7 +1,7 @@
 """`whimbrel sum`, `indicators`, `scale`, `representativeness` and `compare`: what readers do with bundles."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 KeyOption = Annotated[str | None, typer.Option(help="The publisher's public key, its line or its .pub file.")]
 TrustOption = Annotated[Path | None, typer.Option(help="The operator's trust.toml, where it was handed out.")]
+SourceName = Literal["dtm", "prmn", "census"]
 BundleArgument = Annotated[Path, typer.Argument(help="A published bundle, folder or zip: verified first.")]
 BundlesArgument = Annotated[list[Path], typer.Argument(help="Published bundles, folders or zips: verified first.")]
 
@@ -35,6 +36,9 @@ def register(app: typer.Typer) -> None:
     app.command(epilog="Example:  whimbrel representativeness release/residents_2026-03_r1.zip --census census.csv")(
         representativeness
     )
+    app.command(
+        epilog="Example:  whimbrel compare release/displacement_*.zip --with dtm.csv --source dtm --lookup places.csv"
+    )(compare)
 
 
 def add_rows(
@@ -173,6 +177,30 @@ def representativeness(
     OUT.print(*files, sep="\n", soft_wrap=True)
     for note in population.notes:
         ERR.print(note, markup=False, highlight=False, soft_wrap=True)
+
+
+def compare(
+    bundles: BundlesArgument,
+    with_file: Annotated[Path, typer.Option("--with", help="Their table, CSV.")],
+    source: Annotated[SourceName, typer.Option(help="Whose it is: DTM, PRMN, or moves of a census.")],
+    *,
+    lookup: Annotated[Path | None, typer.Option(help="CSV of zone and place: which zones make up a place.")] = None,
+    round_number: Annotated[str | None, typer.Option("--round", help="Round of a DTM table that has several.")] = None,
+    out: Annotated[Path, typer.Option(help="CSV file to write.")] = Path("comparison.csv"),
+    key: KeyOption = None,
+    trust: TrustOption = None,
+) -> None:
+    """Set released numbers beside what others counted: differences, ratios, both dates and both definitions."""
+    from jobs.publish.comparison_sources.run import write_comparison
+    from jobs.publish.released import read_released
+
+    publisher, trusted = _keys(key, trust)
+    with steps() as progress:
+        progress("verifying the bundles")
+        found = read_released(bundles, key=publisher, trust=trusted)
+        progress("comparing")
+        file = write_comparison(found, with_file, out, source=source, lookup=lookup, round_number=round_number)
+    OUT.print(file, soft_wrap=True)
 
 
 def _keys(key: str | None, trust: Path | None) -> "tuple[PublicKey | None, Trust | None]":
