@@ -12,7 +12,6 @@ from jobs.publish.pair_errors import pair_errors
 from jobs.publish.released import Released
 from jobs.publish.situation.estimate import Estimate, total
 from privacy.unit import Period, PeriodKind
-from privacy.zoning import Zoning
 from schemas.errors import ConfigError, InputError
 
 AWAY: Final = "phone-based estimate of people away: subscribers"
@@ -78,9 +77,7 @@ def places_of(
     if strange := sorted(set(wanted) - set(told.values())):
         raise ConfigError(
             f"{len(strange)} places of {source} are no zones of the bundle: {some_of(strange)}.",
-            "codes of its zones.geojson, or names of its units"
-            if zones.zoning is Zoning.ADMIN
-            else "a table of places",
+            "codes of its zones.geojson, or names of its units",
             "give a table with columns zone and place as --lookup",
         )
     found = sorted({zones.level_of[zone] for zone in told})
@@ -103,25 +100,23 @@ def away_at(bundle: Released, places: Places) -> Ours:
     return Ours(AWAY, bundle.card.period, bundle.card.definition_id, _sums(here, "location", places))
 
 
-def newly_away_from(bundles: Sequence[Released], week: Period, places: Places | None) -> Ours | str:
-    """Return people who were newly away in a week, by the place of their homes; without places, of the whole area.
+def newly_away_from(bundles: Sequence[Released], week: Period, places: Places) -> Ours:
+    """Return people who were newly away in a week, by the place of their homes.
 
     Days are added up, because each is a flow of its own; a week's release is a mean a day, and counts seven times.
     """
+    definition = bundles[0].card.definition_id
     weekly = [one for one in bundles if one.period == week]
     daily = [one for one in bundles if one.period.kind is PeriodKind.DAY and one.period.first_day in week.days]
     if not weekly and len(daily) < week.n_days:
-        return f"{len(daily)} of the week's {week.n_days} days were given"
+        reason = f"{len(daily)} of the week's {week.n_days} days were given"
+        return Ours(NEWLY_AWAY, str(week), definition, lambda _: reason)
     chosen, times = (weekly, float(week.n_days)) if weekly else (daily, 1.0)
     rows = pd.concat([one.rows for one in chosen])
-    rows = rows[(rows["transition"] == "newly_away") & rows["location"].isna()]
+    of_homes = rows["home"].notna() & rows["location"].isna() & (rows["home_resolution"] == places.level)
+    rows = rows[of_homes & (rows["transition"] == "newly_away")]
     rows = rows.assign(value=rows["value"] * times, noise_sd=rows["noise_sd"] * times)
-    definition = chosen[0].card.definition_id
-    if places is None:
-        whole = _estimate(rows[rows["home"].isna()])
-        return Ours(NEWLY_AWAY, str(week), definition, lambda _: whole)
-    of_homes = rows[rows["home"].notna() & (rows["home_resolution"] == places.level)]
-    return Ours(NEWLY_AWAY, str(week), definition, _sums(of_homes, "home", places))
+    return Ours(NEWLY_AWAY, str(week), definition, _sums(rows, "home", places))
 
 
 def moves_between(bundle: Released, zones: DrawnZones, level: int) -> Ours:

@@ -7,7 +7,6 @@ from typing import Final
 
 from jobs.publish.comparison_sources.ours import (
     MOVES,
-    NEWLY_AWAY,
     Number,
     Ours,
     Place,
@@ -109,11 +108,7 @@ def _prmn(
     levels = rows.loc[rows["location"].isna(), "home_resolution"].dropna().astype(int)
     places: Places = places_of(named, zones, lookup, levels, name)
     for theirs in weeks:
-        ours = newly_away_from(bundles, Period.parse(theirs.dated), places)
-        if isinstance(ours, str):
-            reason = ours
-            ours = Ours(NEWLY_AWAY, theirs.dated, bundles[0].card.definition_id, lambda _, reason=reason: reason)
-        yield from _rows(theirs, ours, 0)
+        yield from _rows(theirs, newly_away_from(bundles, Period.parse(theirs.dated), places), 0)
 
 
 def _census(bundles: Sequence[Released], zones: DrawnZones, theirs: Theirs, name: str) -> Iterator[dict[str, Cell]]:
@@ -178,6 +173,4 @@ def _require_products(bundles: Sequence[Released], source: str) -> None:
             "leave it out",
         )
     if len(events := {one.card.event.id for one in bundles if one.card.event}) > 1:
-        raise BundleError(
-            f"The bundles are of the events {', '.join(sorted(events))}.", "one event", "compare each alone"
-        )
+        raise BundleError(f"The bundles are of the events {', '.join(sorted(events))}.", "one event", "take one")
