@@ -52,9 +52,9 @@ CENSUS: Final = Source(
     "census",
     "people who say that they lived elsewhere at the earlier date of the question",
     "people",
-    "Theirs are all people by what they answer, over the interval of the question; ours are subscribers of one operator "
-    "whose home changed between two windows. Who changed the SIM card is in theirs only; small flows of ours are in "
-    "coarser rows or in the remainder.",
+    "Theirs are all people by what they answer, over the interval of the question; ours are subscribers of one "
+    "operator whose home changed between two windows. Who changed the SIM card is in theirs only; small flows of ours "
+    "are in coarser rows or in the remainder.",
 )
 SOURCES: Final = {source.name: source for source in (DTM, PRMN, CENSUS)}
 
