@@ -75,7 +75,7 @@ def bundle_in(root, product, amounts, *, gate="gate", **fields):
         if plan.paid_by:
             ledger.open_event(opening_of(plan), approvals=TWO_PEOPLE, caps=policy.caps)
         doors = {"ledger": ledger, "vault": Vault(Path(inside) / "vault"), "policy": policy}
-        made = release(plan, exact=lambda: (bounded_of(plan, amounts(plan)), "ab" * 32), **doors)
+        made = release(plan, exact=lambda: (bounded_of(plan, amounts), "ab" * 32), **doors)
     files = bundle_files(made, clearance_for(made, gate=gate))
     folder = Path(root) / read_card(files["card.json"]).slug
     folder.mkdir(parents=True)
