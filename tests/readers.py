@@ -84,14 +84,15 @@ def bundle_in(root, product, amounts, *, gate="gate", **fields):
     return folder
 
 
-def gravity(plan, *, people, seed=1, decay=1.5):
+def gravity(plan, *, people, seed=1, decay=1.5, lopsided=False):
     """Whole contributions by pair of finest zones, few of them large, and more between near ones."""
     random = np.random.default_rng(seed)
     zones = plan.zones.levels[-1].zones
     places = np.array([h3.cell_to_latlng(zone) for zone in zones]) * 111
     sizes = random.permutation(1 / np.arange(1, len(zones) + 1) ** 0.9)
+    drawing = random.permutation(sizes) if lopsided else sizes
     apart = np.hypot(*(places[:, None] - places[None]).transpose(2, 0, 1)) + 3
-    expected = sizes[:, None] * sizes[None] / apart**decay
+    expected = sizes[:, None] * drawing[None] / apart**decay
     np.fill_diagonal(expected, 0)
     counts = random.poisson(expected / expected.sum() * people).ravel()
     return {int(key): int(counts[key]) for key in np.flatnonzero(counts)}

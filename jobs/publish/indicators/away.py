@@ -6,7 +6,7 @@ from datetime import date
 
 from jobs.publish.displacement_series import returns
 from jobs.publish.indicators.definitions import HALF_LIFE, RETURN_SHARE
-from jobs.publish.indicators.figure import Figure
+from jobs.publish.indicators.figure import Figure, Told
 from jobs.publish.released import Released
 from jobs.publish.situation.estimate import Share
 from jobs.publish.situation.figures import COLUMNS, figures_of
@@ -44,8 +44,8 @@ def away_figures(bundles: Sequence[Released]) -> Iterator[Figure]:
         yield replace(blank, definition=HALF_LIFE, value=found.days, ci_low=found.earliest, ci_high=found.latest)
 
 
-def _per_cent(share: Share) -> tuple[float, float]:
-    return 100 * share.value, 100 * share.sd
+def _per_cent(share: Share) -> Told:
+    return Told.normal(100 * share.value, 100 * share.sd)
 
 
 def _event_bundle(one: Released) -> EventBundle:

@@ -7,7 +7,7 @@ from statistics import median
 from typing import Final
 
 from jobs.publish.indicators.definitions import CHANGE, ROBUST_Z
-from jobs.publish.indicators.figure import Figure
+from jobs.publish.indicators.figure import Figure, Number, Told
 from jobs.publish.indicators.series import Series
 from jobs.publish.situation.estimate import Estimate, median_of
 
@@ -31,17 +31,17 @@ def change_figures(series: Series) -> Iterator[Figure]:
             yield from (replace(blank, definition=one).told(reason) for one in (CHANGE, ROBUST_Z))
             continue
         change = now - median_of(earlier)
-        yield replace(blank, unit=series.unit).told((change.value, change.sd))
+        yield replace(blank, unit=series.unit).told(Told.normal(change.value, change.sd))
         yield replace(blank, definition=ROBUST_Z).told(robust_z(now, earlier))
 
 
-def robust_z(now: Estimate, earlier: Sequence[Estimate]) -> tuple[float, float] | str:
-    """Return the robust z of a number and the standard deviation of its error; nothing is ever divided by zero."""
+def robust_z(now: Estimate, earlier: Sequence[Estimate]) -> Number:
+    """Return the robust z of a number; nothing is ever divided by zero."""
     scale = hypot(TO_SD * spread_of(earlier), now.sd)
     if not scale:
         return "earlier releases do not differ and have no noise"
     change = now - median_of(earlier)
-    return change.value / scale, change.sd / scale
+    return Told.normal(change.value / scale, change.sd / scale)
 
 
 def spread_of(estimates: Sequence[Estimate]) -> float:

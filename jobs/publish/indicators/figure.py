@@ -15,8 +15,30 @@ COLUMNS: Final = (
 """Columns of the table, in order."""
 
 
-Number = tuple[float, float] | str
-"""Value and standard deviation of its error; or why there is none."""
+@dataclass(frozen=True)
+class Told:
+    """A number with its 95 % interval.
+
+    Args:
+        value: The number.
+        sd: Standard deviation of its error, to the first order.
+        ci_low: Lower end of the interval.
+        ci_high: Upper end; the two need not lie equally far from the value.
+    """
+
+    value: float
+    sd: float
+    ci_low: float
+    ci_high: float
+
+    @classmethod
+    def normal(cls, value: float, sd: float) -> "Told":
+        """Return a number whose error is normal."""
+        return cls(value, sd, value - Z_95 * sd, value + Z_95 * sd)
+
+
+Number = Told | str
+"""A number with its interval; or why there is none."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,14 +79,14 @@ class Figure:
         """Return the figure with its number, or with the reason why it has none.
 
         Args:
-            number: Value and standard deviation of its error; or the reason.
+            number: The number; or the reason.
             below: How far the value may be too high besides: that is added to the interval at its lower end.
             above: How far it may be too low besides: added at its upper end.
         """
         if isinstance(number, str):
             return replace(self, reason=number)
-        value, sd = number
-        return replace(self, value=value, sd=sd, ci_low=value - Z_95 * sd - below, ci_high=value + Z_95 * sd + above)
+        low, high = number.ci_low - below, number.ci_high + above
+        return replace(self, value=number.value, sd=number.sd, ci_low=low, ci_high=high)
 
     @property
     def cells(self) -> dict[str, Cell]:

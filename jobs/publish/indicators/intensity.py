@@ -1,8 +1,8 @@
 """How much a country moves, and to what effect: CMI, MEI, ANMR, and rates of zones (Bell et al. 2002).
 
-Errors are propagated to the first order (delta method), with the covariances of the rows. A ratio has a number only
-where its denominator is more than `CLEAR` standard deviations above zero: there the first order is good enough
-(tests/unit/test_indicators.py simulates it).
+Errors of sums carry the covariances of the rows; intervals of ratios are Fieller's (E. Fieller, Some problems in
+interval estimation, Journal of the Royal Statistical Society B 16, 1954). A ratio has a number only where its
+denominator is more than `CLEAR` standard deviations above zero.
 """
 
 from collections.abc import Iterator, Mapping
@@ -16,10 +16,11 @@ import pandas as pd
 
 from jobs.publish.indicators.absolute import absolute_sum
 from jobs.publish.indicators.definitions import ANMR, CMI, CMI_ALL, IN_RATE, MEI, NET_RATE, OUT_RATE
-from jobs.publish.indicators.figure import Figure, Number
+from jobs.publish.indicators.figure import Figure, Number, Told
 from jobs.publish.indicators.moves import Moves
 from jobs.publish.released import Released
 from jobs.publish.situation.estimate import Estimate, total
+from privacy.intervals import Z_95
 from schemas.published import ALL
 
 Floats = npt.NDArray[np.float64]
@@ -105,7 +106,10 @@ def intensities(moves: Moves, residents: Estimate) -> Intensities:
 
 
 def ratio(above: Estimate, beneath: Estimate, scale: float, together: float = 0.0) -> Number:
-    """Return a ratio and its standard deviation to the first order, or why there is none.
+    """Return a ratio with its interval by Fieller's theorem, or why there is none.
+
+    The interval holds all ratios t for which above - t beneath lies within 1.96 of its own standard deviations of zero:
+    right for normal errors however large that of the denominator is, where the first order covers 91 %.
 
     Args:
         above: The numerator.
@@ -117,7 +121,11 @@ def ratio(above: Estimate, beneath: Estimate, scale: float, together: float = 0.
         return f"the denominator is not {CLEAR:g} standard deviations above zero"
     found = above.value / beneath.value
     variance = above.sd**2 + (found * beneath.sd) ** 2 - 2 * found * together
-    return scale * found, scale * sqrt(max(0.0, variance)) / beneath.value
+    square = beneath.value**2 - Z_95**2 * beneath.sd**2
+    middle = above.value * beneath.value - Z_95**2 * together
+    half = sqrt(max(0.0, middle**2 - square * (above.value**2 - Z_95**2 * above.sd**2)))
+    sd = sqrt(max(0.0, variance)) / beneath.value
+    return Told(scale * found, scale * sd, scale * (middle - half) / square, scale * (middle + half) / square)
 
 
 def _rates(moves: Moves, residents: Mapping[str, Estimate], blank: Figure) -> Iterator[Figure]:

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from jobs.publish.indicators.definitions import MONTH_INDEX, WEEKDAY_INDEX
-from jobs.publish.indicators.figure import Figure, Number
+from jobs.publish.indicators.figure import Figure, Number, Told
 from jobs.publish.indicators.intensity import CLEAR
 from jobs.publish.indicators.series import COUNTRY, Series
 from jobs.publish.situation.estimate import Estimate, total
@@ -105,4 +105,4 @@ def _propagated(index: Callable[[Floats], Floats], totals: Sequence[Estimate]) -
     steps = np.diag(values * 1e-5)
     slopes = np.array([(index(values + step) - index(values - step)) / (2 * step.sum()) for step in steps])
     errors = np.sqrt(np.sum((slopes * sds[:, None]) ** 2, axis=0))
-    return [(float(value), float(sd)) for value, sd in zip(index(values), errors, strict=True)]
+    return [Told.normal(float(value), float(sd)) for value, sd in zip(index(values), errors, strict=True)]

@@ -74,7 +74,6 @@ def _numbers(by: Weight | str, row: Mapping[Any, Any]) -> dict[str, Cell]:
     if isinstance(by, str):
         return {"not_scaled_because": by}
     found = scaled(Estimate(float(row["value"]), float(row["noise_sd"])), by)
-    low, high = found.ends
     return {
         "weight": by.value,
         "weight_relative_sd": by.sd / by.value if by.value else None,
@@ -83,8 +82,8 @@ def _numbers(by: Weight | str, row: Mapping[Any, Any]) -> dict[str, Cell]:
         "people_weight_sd": found.weight_sd,
         "people_sampling_sd": found.sampling_sd,
         "people_sd": found.sd,
-        "people_ci_low": low,
-        "people_ci_high": high,
+        "people_ci_low": found.ci_low,
+        "people_ci_high": found.ci_high,
     }
 
 

@@ -9,12 +9,9 @@ from dataclasses import dataclass
 from math import hypot, sqrt
 from typing import Final
 
+from jobs.publish.indicators.intensity import CLEAR, ratio
 from jobs.publish.scaling.census import People, Population
 from jobs.publish.situation.estimate import Estimate
-from privacy.intervals import Z_95
-
-CLEAR: Final = 5.0
-"""Standard deviations that the released residents of a zone lie above zero where they have a weight."""
 
 NO_PEOPLE: Final = "no population is given for the zone"
 UNCLEAR: Final = f"released residents of the zone are not {CLEAR:g} standard deviations above zero"
@@ -26,12 +23,22 @@ class Weight:
     """People per subscriber of a zone.
 
     Args:
-        value: People over released residents.
-        sd: Standard deviation of its error, from the noise of the residents and the error of the population.
+        people: By public statistics.
+        residents: Released; clear of noise.
     """
 
-    value: float
-    sd: float
+    people: People
+    residents: Estimate
+
+    @property
+    def value(self) -> float:
+        """People over released residents."""
+        return self.people.count / self.residents.value
+
+    @property
+    def sd(self) -> float:
+        """Standard deviation of its error, to the first order: of the residents' noise and of the population's."""
+        return hypot(self.people.sd, self.value * self.residents.sd) / self.residents.value
 
 
 @dataclass(frozen=True)
@@ -43,22 +50,21 @@ class Scaled:
         noise_sd: From the noise of the row.
         weight_sd: From the weight.
         sampling_sd: From who of the people happens to be a subscriber, were it chance.
+        ci_low: Lower end of the 95 % interval, of all three, which are independent.
+        ci_high: Upper end.
     """
 
     value: float
     noise_sd: float
     weight_sd: float
     sampling_sd: float
+    ci_low: float
+    ci_high: float
 
     @property
     def sd(self) -> float:
-        """Standard deviation of the error: the three parts are independent."""
+        """Standard deviation of the error, to the first order."""
         return hypot(self.noise_sd, self.weight_sd, self.sampling_sd)
-
-    @property
-    def ends(self) -> tuple[float, float]:
-        """Ends of the 95 % interval."""
-        return self.value - Z_95 * self.sd, self.value + Z_95 * self.sd
 
 
 def weight_of(zone: str, population: Population, residents: Mapping[str, Estimate]) -> Weight | str:
@@ -71,11 +77,8 @@ def weight_of(zone: str, population: Population, residents: Mapping[str, Estimat
 
 
 def weight(people: People, residents: Estimate) -> Weight | str:
-    """Return people over residents, with its error to the first order; or why it is not told."""
-    if not residents.is_clear(CLEAR):
-        return UNCLEAR
-    found = people.count / residents.value
-    return Weight(found, hypot(people.sd, found * residents.sd) / residents.value)
+    """Return people over residents; or why that is not told."""
+    return Weight(people, residents) if residents.is_clear(CLEAR) else UNCLEAR
 
 
 def scaled(subscribers: Estimate, by: Weight) -> Scaled:
@@ -85,5 +88,12 @@ def scaled(subscribers: Estimate, by: Weight) -> Scaled:
     them has the variance N (w - 1). Families and firms share operators, so the truth is larger.
     """
     people = by.value * subscribers.value
+    noise, weighed = by.value * subscribers.sd, abs(subscribers.value) * by.sd
     sampling = sqrt(max(0.0, people) * max(0.0, by.value - 1.0))
-    return Scaled(people, by.value * subscribers.sd, abs(subscribers.value) * by.sd, sampling)
+    above = Estimate(
+        by.people.count * subscribers.value,
+        by.residents.value * hypot(noise, sampling, abs(subscribers.value) * by.people.sd / by.residents.value),
+    )
+    found = ratio(above, by.residents, 1.0)
+    low, high = (people, people) if isinstance(found, str) else (found.ci_low, found.ci_high)
+    return Scaled(people, noise, weighed, sampling, low, high)
