@@ -201,7 +201,7 @@ def test_a_census_of_several_levels_or_dates_or_strange_codes_is_refused(tmp_pat
     dates = written(tmp_path / "c.csv", f"{header},date", [("A", "B", 5, "2020-01-01"), ("B", "A", 5, "2021-01-01")])
     with pytest.raises(InputError, match="zones of level 4 and 6"):
         compared([moves()], mixed, tmp_path, source="census")
-    with pytest.raises(ConfigError, match="2 codes of .* are no zones"):
+    with pytest.raises(ConfigError, match=r"2 codes of .* are no zones"):
         compared([moves()], strange, tmp_path, source="census")
     with pytest.raises(InputError, match="mixes moves of"):
         read_census_moves(dates)
