@@ -22,6 +22,9 @@ BundlesArgument = Annotated[list[Path], typer.Argument(help="Published bundles, 
 _TITLE = ("product", "period", "definition_id")
 """Columns that a table of the terminal says once, above it."""
 
+_IN_THE_FILE = ("may_also_hold_sd", "may_also_hold_rows")
+"""Columns that a terminal has no room for."""
+
 
 def register(app: typer.Typer) -> None:
     """Add the verbs to the command line."""
@@ -231,9 +234,9 @@ def _show(content: bytes) -> None:
     header, *rows = csv.reader(content.decode().splitlines())
     same = [n for n in range(len(header)) if rows and len({row[n] for row in rows}) == 1 and header[n] in _TITLE]
     table = Table(title=Text(", ".join(rows[0][n] for n in same)) if rows else None)
-    shown = [n for n in range(len(header)) if n not in same]
+    shown = [n for n in range(len(header)) if n not in same and header[n] not in _IN_THE_FILE]
     for n in shown:
-        table.add_column(header[n], justify="right" if rows and _is_number(rows[0][n]) else "left")
+        table.add_column(header[n], justify="right" if any(_is_number(row[n]) for row in rows) else "left")
     for row in rows:
         table.add_row(*(Text(_short(row[n]), overflow="fold") for n in shown))
     OUT.print(table)

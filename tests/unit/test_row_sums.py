@@ -156,6 +156,18 @@ def test_pairs_by_level_hold_each_finer_row_once_and_tell_what_coarser_rows_may_
         assert one.may_also_hold == pytest.approx(coarse.get(above, 0.0))
 
 
+def test_a_sum_without_a_row_has_a_reason_and_no_zero():
+    plan = plan_for(DISK)
+    bundle = drawn(plan, bounded_of(plan, {5: 900}), seed=4)
+    far = tuple(cell for cell in DISK if parent(cell, 4) not in {parent(z, 4) for z in bundle.rows["origin"].dropna()})
+
+    rows = list(csv.DictReader(io.StringIO(sums_csv(bundle, sums_of(bundle, Asked(zones=far))).decode())))
+
+    (out,) = [row for row in rows if row["flow"] == "out"]
+    assert (out["value"], out["ci_high"], out["rows"]) == ("", "", "0")
+    assert out["not_available_because"] == "no row: below the cut, which is not zero"
+
+
 def test_the_parent_of_the_finest_level_is_the_level_above_it():
     assert level_named("parent", flat("residents")) == 5
     assert level_named("4", flat("residents")) == 4

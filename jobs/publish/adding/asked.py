@@ -6,7 +6,7 @@ from typing import Final
 
 from privacy.intervals import Z_95
 
-SUMS: Final = "sums.csv"
+NO_ROW: Final = "no row: below the cut, which is not zero"
 
 WHOLE: Final = "country"
 """Name of a sum over everything."""
@@ -55,17 +55,17 @@ class RowSum:
 
     @property
     def cells(self) -> dict[str, str | float | int | None]:
-        """The sum as a row of a table."""
+        """The sum as a row of a table; without a row to add it has a reason and no number, for absence is not zero."""
+        low, high = self.value - Z_95 * self.sd, self.value + Z_95 * self.sd
+        numbers = {"value": self.value, "noise_sd": self.sd, "ci_low": low, "ci_high": high}
         return {
             **self.labels,
-            "value": self.value,
-            "noise_sd": self.sd,
-            "ci_low": self.value - Z_95 * self.sd,
-            "ci_high": self.value + Z_95 * self.sd,
+            **(numbers if self.rows else dict.fromkeys(numbers)),
             "rows": self.rows,
             "may_also_hold": self.may_also_hold,
             "may_also_hold_sd": self.may_also_sd,
             "may_also_hold_rows": self.may_also_rows,
+            "not_available_because": None if self.rows else NO_ROW,
         }
 
 

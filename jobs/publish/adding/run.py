@@ -12,6 +12,9 @@ from jobs.publish.released import Released
 from privacy.durable import write_public
 from schemas.errors import ConfigError
 
+SPARSE: Final = frozenset({"may_also_hold", "may_also_hold_sd", "may_also_hold_rows", "not_available_because"})
+"""Columns that are left out where no row has them."""
+
 PARENT: Final = "parent"
 """What `--by` says for the level above the finest."""
 
@@ -51,6 +54,5 @@ def sums_csv(bundle: Released, sums: Sums) -> bytes:
     """Return sums as CSV: what they are of, their numbers, and the definition of the product."""
     told = {"product": bundle.product, "period": bundle.card.period}
     rows = [{**told, **one.cells, "definition_id": bundle.card.definition_id} for one in sums.sums]
-    empty = {name for name in rows[0] if all(row[name] is None for row in rows)} if rows else set()
-    columns = [name for name in rows[0] if name not in empty] if rows else []
+    columns = [name for name in rows[0] if name not in SPARSE or any(row[name] is not None for row in rows)]
     return csv_of(columns, rows)
