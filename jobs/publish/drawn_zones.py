@@ -112,15 +112,14 @@ def some_of(codes: Iterable[str]) -> str:
 
 
 def drawn_zones(bundles: Iterable[Released]) -> DrawnZones:
-    """Return the zones of bundles over one layer, at all levels that any of them has."""
+    """Return the zones of bundles over one layer: at all levels that any of them has, and of H3 those in between."""
     listed = list(bundles)
     features = {str(f["properties"]["zone"]): f for one in listed for f in one.zones["features"]}
     shapes = {zone: _shape(feature) for zone, feature in sorted(features.items())}
     if listed[0].card.zoning is Zoning.ADMIN:
         return _units(features, shapes)
-    levels = sorted(
-        {level for one in listed for level in (*one.card.zones.resolutions, one.card.zones.base_resolution)}
-    )
+    stated = [level for one in listed for level in (*one.card.zones.resolutions, one.card.zones.base_resolution)]
+    levels = list(range(min(stated), max(stated) + 1))
     return DrawnZones(Zoning.H3, _parents_of_cells(listed[0].base_zones, levels), {}, shapes)
 
 

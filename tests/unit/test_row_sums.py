@@ -65,6 +65,14 @@ def test_the_sum_of_zones_does_not_depend_on_their_order_and_splits_into_parts(z
     assert whole.sd**2 == pytest.approx(sum(part.sd**2 for part in parts))
 
 
+def test_a_level_that_was_measured_itself_is_pointed_out():
+    assert "was also measured at resolution 4 itself" in sums_of(flat("residents"), Asked(level=4)).notes[0]
+    assert sums_of(flat("displacement"), Asked(level=5)).notes == (
+        "displacement was also measured at resolution 5 itself: those rows have less noise than these sums.",
+    )
+    assert sums_of(flat("presence"), Asked(level=5)).notes == ()
+
+
 def test_a_sum_of_strata_is_one_breakdown_alone():
     bundle = flat("residents")
     coarse = tuple(sorted({parent(cell, 4) for cell in CELLS}))

@@ -3,7 +3,7 @@
 A breakdown (what a table is by, and at which level) counts everybody once, so rows of two breakdowns are never added.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from typing import Final
 
 import pandas as pd
@@ -48,7 +48,8 @@ def flat_sums(bundle: Released, zones: DrawnZones, asked: Asked) -> Sums:
         )
     kept = [name for name in labels if name not in asked.over]
     return Sums(
-        tuple(_sums(rows.assign(**{column: rows[column].map(group)}), [*kept, column], labels)), _notes(bundle, asked)
+        tuple(_sums(rows.assign(**{column: rows[column].map(group)}), [*kept, column], labels)),
+        _notes(bundle, asked, column),
     )
 
 
@@ -134,12 +135,10 @@ def _is_broken_down(column: "pd.Series[str]") -> "pd.Series[bool]":
     return column.notna() & (column != ALL)
 
 
-def _notes(bundle: Released, asked: Asked) -> tuple[str, ...]:
-    by: Mapping[str, str] = COLUMNS[bundle.product]
-    measured = any(
-        note.resolution == asked.level and set(note.by or ()) & by.keys() for note in bundle.card.privacy.levels
-    )
-    if asked.level is None or not measured:
+def _notes(bundle: Released, asked: Asked, column: str) -> tuple[str, ...]:
+    """Say so where the level that is added up to was measured itself, by the same zones."""
+    tables = bundle.card.privacy.levels
+    if asked.level is None or not any(n.resolution == asked.level and column in (n.by or ()) for n in tables):
         return ()
     return (
         f"{bundle.product} was also measured at {bundle.card.zoning.place(asked.level)} itself: those rows have less "
