@@ -136,11 +136,14 @@ def _is_broken_down(column: "pd.Series[str]") -> "pd.Series[bool]":
 
 
 def _notes(bundle: Released, asked: Asked, column: str) -> tuple[str, ...]:
-    """Say so where the level that is added up to was measured itself, by the same zones."""
-    tables = bundle.card.privacy.levels
-    if asked.level is None or not any(n.resolution == asked.level and column in (n.by or ()) for n in tables):
+    """Say so where the level that is added up to has a table by the same as a finer one."""
+    of_zones = [
+        note for note in bundle.card.privacy.levels if note.resolution is not None and column in (note.by or ())
+    ]
+    kinds = [frozenset(n.by or ()) for n in of_zones if asked.level is not None and (n.resolution or 0) > asked.level]
+    if not any(n.resolution == asked.level and frozenset(n.by or ()) in kinds for n in of_zones):
         return ()
     return (
-        f"{bundle.product} was also measured at {bundle.card.zoning.place(asked.level)} itself: those rows have less "
-        "noise than these sums.",
+        f"{bundle.product} was also measured at {bundle.card.zoning.place(asked.level or 0)} itself: those rows have "
+        "less noise than these sums.",
     )
