@@ -1,0 +1,51 @@
+"""Tables that readers open in a spreadsheet: one text for one table, and no cell that runs as a formula."""
+
+import csv
+import io
+from collections.abc import Iterable, Mapping, Sequence
+from math import isfinite
+from typing import Final
+
+DECIMALS: Final = 6
+"""Of a number: enough for a rate per thousand of a small place."""
+
+_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
+"""First characters of a text that a spreadsheet runs."""
+
+Cell = str | float | int | bool | None
+"""What a table holds; nothing is an empty cell."""
+
+
+def csv_of(columns: Sequence[str], rows: Iterable[Mapping[str, Cell]]) -> bytes:
+    r"""Return rows as CSV: plain header, RFC 4180, UTF-8, lines ending in "\n", missing is empty.
+
+    Names and codes come from bundles, which may come from strangers: a text that begins like a formula gets an
+    apostrophe before it. Numbers stay numbers.
+    """
+    sink = io.StringIO()
+    writer = csv.writer(sink, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows([_text(row.get(column)) for column in columns] for row in rows)
+    return sink.getvalue().encode()
+
+
+def _text(cell: Cell) -> str:
+    match cell:
+        case None:
+            return ""
+        case bool():
+            return str(cell).lower()
+        case float():
+            return number_text(cell)
+        case str():
+            return f"'{cell}" if cell.startswith(_FORMULA) else cell
+        case _:
+            return str(cell)
+
+
+def number_text(number: float) -> str:
+    """Return a number without an exponent, to `DECIMALS`; empty where it is not finite."""
+    if not isfinite(number):
+        return ""
+    text = f"{number:.{DECIMALS}f}".rstrip("0").rstrip(".")
+    return "0" if text == "-0" else text
