@@ -242,6 +242,26 @@ class NetworkConfig(_Section):
     outages: Path
 
 
+class SharingConfig(_Section):
+    """What is handed to whom besides what is published.
+
+    Args:
+        agreements: Folder of sharing agreements, one TOML file each; reviewed data.
+        shared: Folder of shared bundles, one folder an agreement. Outside of `release`: it is not for everybody.
+        errata: Folder of signed errata: what was withdrawn or corrected is not shared any more.
+    """
+
+    agreements: Path = Path("agreements")
+    shared: Path = Path("shared")
+    errata: Path = Path("errata")
+
+    def anchored(self, folder: Path) -> "SharingConfig":
+        """Return the section with its paths made absolute under a folder."""
+        return SharingConfig(
+            agreements=folder / self.agreements, shared=folder / self.shared, errata=folder / self.errata
+        )
+
+
 class Config(_Section):
     """The whole of `whimbrel.toml`."""
 
@@ -260,6 +280,7 @@ class Config(_Section):
     network: NetworkConfig | None = None
     quality: QualityConfig = QualityConfig()
     boundaries: BoundariesConfig | None = None
+    sharing: SharingConfig = SharingConfig()
 
     @model_validator(mode="after")
     def _knows_its_country_where_others_are_told_from_it(self) -> Self:
@@ -308,6 +329,7 @@ class Config(_Section):
                 "storage": storage,
                 "pseudonyms": self.pseudonyms.anchored(folder),
                 "cells": self.cells.model_copy(update={"path": folder / self.cells.path}),
+                "sharing": self.sharing.anchored(folder),
                 "ingest": self.ingest.model_copy(
                     update={"exclusions": self.ingest.exclusions and folder / self.ingest.exclusions}
                 ),
