@@ -4,13 +4,17 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, time
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
+
+from pydantic import ValidationError
 
 from privacy.approval import Role, Trust
 from privacy.durable import write_public
 from privacy.ledger import ReleaseKey
 from privacy.signing import Erratum, PublicKey, Signed, read_signed
-from schemas.errors import ApprovalError, BundleError, SignatureError
+from schemas.errors import ApprovalError, BundleError, ConfigError, SignatureError
+
+Status = Literal["withdrawn", "superseded", "corrected"]
 
 MAY_SIGN: Final = (Role.DPO, Role.PUBLISHER)
 """Whose errata count."""
@@ -45,6 +49,25 @@ class Notice:
             f"{told.status.upper()} on {told.issued_on}: {told.bundle}. {told.reason.rstrip('.')}.{instead} Erratum "
             f"{told.id}, signed by key {self.key.id}, {self.signed_by}."
         )
+
+
+def erratum_about(bundle: str, identity: str, status: Status, reason: str, superseded_by: str | None) -> Erratum:
+    """Say what is signed today about a release.
+
+    Raises:
+        ConfigError: It says less than an erratum must, or in another form.
+    """
+    try:
+        return Erratum(identity, bundle, status, reason, datetime.now(UTC).date(), superseded_by)
+    except ValidationError as error:
+        fault = error.errors(include_url=False, include_input=False)[0]
+        found = f"{'.'.join(map(str, fault['loc'])) or 'it'}: {fault['msg'].removeprefix('Value error, ')}"
+        raise ConfigError(
+            f"The erratum cannot be signed: {found}.",
+            "names of bundles, an id in lower-case letters, digits and hyphens, a reason on one line, and what "
+            "supersedes a superseded one",
+            "correct the option named",
+        ) from None
 
 
 def file_of(folder: Path, signed: Signed) -> Path:
