@@ -347,7 +347,7 @@ def test_an_agreement_down_to_the_finest_level_lets_all_rows_through():
     release = release_of("od_trips")
     _, files = shared(release, agreement(finest_resolution=9))
     whole = bundle_files(release, clearance_for(release))
-    assert all(files[name] == whole[name] for name in ("od_trips.csv", "od_trips.parquet", "zones.geojson", "map.png"))
+    assert all(files[name] == whole[name] for name in ("od_trips.csv", "od_trips.parquet", "zones.geojson"))
 
 
 def signed_again(files, *, by="forger", slug=SLUG):
