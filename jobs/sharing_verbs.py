@@ -119,7 +119,8 @@ def catalogue(
 
     public, trusted = read_public_key(key) if key else None, Trust.load(trust) if trust else None
     with steps() as progress:
-        files = write_catalogue(release, out, errata=errata, key=public, trust=trusted, progress=progress)
+        progress("verifying the bundles")
+        files = write_catalogue(release, out, errata=errata, key=public, trust=trusted, progress=progress.note)
     OUT.print(*files, sep="\n", soft_wrap=True)
 
 
