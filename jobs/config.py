@@ -1,11 +1,12 @@
 """`whimbrel.toml`: one validated description of a country, its files and its engine."""
 
 import tomllib
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator, model_validator
 
 from jobs.key_epochs import PseudonymConfig
 from jobs.layouts import ColumnMapping as ColumnMapping  # noqa: PLC0414  part of this configuration
@@ -242,6 +243,30 @@ class NetworkConfig(_Section):
     outages: Path
 
 
+_Line = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500, pattern=r"^[^\x00-\x1f]*$")
+]
+"""One line of text."""
+
+
+class PurposeConfig(_Section):
+    """What for and on what ground releases are made: recorded in the ledger before a run, and stated in every bundle.
+
+    Args:
+        purpose: What for.
+        legal_basis: On what ground.
+        controller: Who answers for it.
+        contact: Whom to ask.
+        reviewed_on: Day of the last review of all this.
+    """
+
+    purpose: _Line
+    legal_basis: _Line
+    controller: _Line
+    contact: _Line
+    reviewed_on: date
+
+
 class SharingConfig(_Section):
     """What is handed to whom besides what is published.
 
@@ -280,6 +305,7 @@ class Config(_Section):
     network: NetworkConfig | None = None
     quality: QualityConfig = QualityConfig()
     boundaries: BoundariesConfig | None = None
+    purpose: PurposeConfig | None = None
     sharing: SharingConfig = SharingConfig()
 
     @model_validator(mode="after")

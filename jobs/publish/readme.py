@@ -27,7 +27,7 @@ _TEMPLATE: Final = """\
 
 - Sensitivity: **{sensitivity}**. Why: {reasons}.
 - Places: {sensitive_places}.
-{sharing}
+{purpose}{sharing}
 ## What is protected, and what it cost
 
 - Protected: {unit_of_privacy} ({neighbours}).
@@ -53,6 +53,11 @@ ledger head `{head}`.
 
 _PROVISIONAL: Final = """
 **Provisional: when this was released, records had been delivered until {until}. Later ones change nothing here.**
+"""
+
+_PURPOSE: Final = """\
+- Made for: {purpose}. Legal basis: {legal_basis}. Controller: {controller}. Contact: {contact}. Reviewed on
+  {reviewed_on}.
 """
 
 _SHARED: Final = """\
@@ -119,6 +124,7 @@ def readme_text(card: Card, contract: Contract, sharing: SharingNote | None = No
         files="\n".join(f"| `{name}` | {what} |" for name, what in files),
         sensitivity=card.sensitivity.text,
         reasons="; ".join(card.sensitivity.reasons),
+        purpose=_PURPOSE.format(**card.purpose.model_dump()) if card.purpose else "",
         sharing=_shared(card, sharing) if sharing else "",
         slug=card.slug,
         head=card.ledger_head,
