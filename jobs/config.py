@@ -321,6 +321,12 @@ class Config(_Section):
             raise ValueError("[cells] area_resolution is not [country] base_resolution")
         return self
 
+    @model_validator(mode="after")
+    def _keeps_shared_bundles_out_of_the_release_zone(self) -> Self:
+        if self.sharing.shared.is_relative_to(self.storage.release):
+            raise ValueError("[sharing] shared lies in [storage] release: what is for one would be for all")
+        return self
+
     @classmethod
     def load(cls, path: Path) -> "Config":
         """Read and validate a file; relative paths in it start from its own folder.

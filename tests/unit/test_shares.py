@@ -237,6 +237,13 @@ def config_file(root):
     return root / "whimbrel.toml"
 
 
+def test_a_folder_of_shared_bundles_within_the_release_zone_is_refused(root):
+    file = config_file(root)
+    file.write_text(file.read_text() + "[sharing]\nshared = 'release/shared'\n")
+    with pytest.raises(ConfigError, match="what is for one would be for all"):
+        Config.load(file)
+
+
 def erratum(root, status="withdrawn", *, by="Amina", **fields):
     told = {"identity": "e1", "reason": "Towers were misplaced", "superseded_by": None} | fields
     return keep_erratum(root / "errata", sign(erratum_about(KEY.slug, status=status, **told), key_of(by)))
