@@ -624,7 +624,7 @@ def ledger_check(config: ConfigOption = DEFAULT_CONFIG) -> None:
     entries = desk.ledger.check(known_heads=heads, artefacts=desk.vault.kept())
     OUT.print(f"The chain of {entries} entries holds. Head {desk.ledger.head()}")
     if shared := check_shared(desk.config.sharing.shared, desk.ledger.shares()):
-        OUT.print(f"{shared} shared bundles are in it.")
+        OUT.print(f"{shared} shared bundles are recorded.")
     if desk.config.approval:
         signatures = check_recorded(desk.ledger.entries(), Trust.load(desk.config.approval.trust))
         OUT.print(f"{signatures} signatures hold, and whatever left was approved.")

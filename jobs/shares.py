@@ -6,7 +6,9 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
+from rich import box
 from rich.table import Table
+from rich.text import Text
 
 from jobs.approvals import approval_config, clear
 from jobs.publish.archive import read_bundle_files
@@ -81,12 +83,13 @@ def check_shared(root: Path, shares: Iterable[Share]) -> int:
 
 def shares_view(shares: Iterable[Share]) -> Table:
     """Who got what, when, under which agreement."""
-    table = Table(title="Shared")
-    for heading in ("day", "release", "agreement", "recipient", "purpose", "until"):
-        table.add_column(heading)
+    table = Table(title="Shared", box=box.SIMPLE, pad_edge=False)
+    for heading in ("day", "release"):
+        table.add_column(heading, no_wrap=True)
+    table.add_column("with whom, what for, under which agreement", overflow="fold")
     for one in shares:
-        words = (str(one.shared_on), str(one.key), one.agreement, one.recipient, one.purpose, str(one.valid_until))
-        table.add_row(*words)
+        under = f"{one.recipient}: {one.purpose} ({one.agreement}, until {one.valid_until})"
+        table.add_row(*(Text(word) for word in (str(one.shared_on), str(one.key), under)))
     return table
 
 

@@ -218,8 +218,8 @@ def test_the_command_line_shares_lists_and_checks(root, monkeypatch, capsys):
     told = (one["recipient"], one["product"], one["purpose"])
     assert told == ("Ministry of Health, Numenia", "presence", "Where to place vaccination posts")
     assert json.loads(run_whimbrel(line.format("ledger --json"), monkeypatch, capsys)[1])["shares"] == [one]
-    assert "Shared" in run_whimbrel(line.format("ledger"), monkeypatch, capsys)[1]
-    assert "1 shared bundles are in it" in run_whimbrel(line.format("ledger check"), monkeypatch, capsys)[1]
+    assert "health-2026" in run_whimbrel(line.format("ledger"), monkeypatch, capsys)[1]
+    assert "1 shared bundles are recorded" in run_whimbrel(line.format("ledger check"), monkeypatch, capsys)[1]
 
     code, _, told = run_whimbrel(line.format("share none presence 2026-W10"), monkeypatch, capsys)
     assert (code, "none.toml cannot be read" in told) == (2, True)

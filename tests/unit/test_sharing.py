@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jobs.publish.approvals import signature_bytes
@@ -171,6 +171,7 @@ def sums_by_pair(rows, finest):
     return sums, variances
 
 
+@settings(max_examples=50)
 @given(released_rows(), st.sampled_from([4, 5, 6]))
 def test_folding_keeps_what_every_coarser_pair_holds_and_its_variance(rows, finest):
     folded = fold(rows, OD_TRIPS, parents_in(None), levels=(4, 5, 6), finest=finest)
@@ -183,6 +184,7 @@ def test_folding_keeps_what_every_coarser_pair_holds_and_its_variance(rows, fine
     assert finest < 6 or sorted(map(str, folded.to_pylist())) == sorted(map(str, rows.to_pylist()))
 
 
+@settings(max_examples=50)
 @given(released_rows(), st.sampled_from([4, 5, 6]), st.sampled_from("AB"))
 def test_rows_of_a_worse_grade_are_counted_elsewhere_and_the_total_stands(rows, finest, grade):
     folded = fold(rows, OD_TRIPS, parents_in(None), levels=(4, 5, 6), finest=finest, least_quality=grade)
@@ -195,6 +197,7 @@ def test_rows_of_a_worse_grade_are_counted_elsewhere_and_the_total_stands(rows, 
     assert rest["noise_sd"] == 50.0
 
 
+@settings(max_examples=50)
 @given(released_rows(), st.randoms())
 def test_folding_in_two_steps_is_folding_once_and_the_order_of_rows_does_not_matter(rows, random):
     mixed = rows.take(random.sample(range(rows.num_rows), rows.num_rows))
