@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from jobs.publish.approvals import signature_bytes
 from jobs.publish.bundle import bundle_files, names_of
+from jobs.publish.card import Card
 from jobs.publish.sharing.agreement import Agreement, class_on
 from jobs.publish.sharing.extract import extract, parents_in
 from jobs.publish.sharing.folding import fold
@@ -382,6 +383,15 @@ def finest_row():
     return files | {"od_trips.csv": csv_bytes(table), "od_trips.parquet": parquet_bytes(table)}
 
 
+def with_card(change):
+    card = json.loads(part_of("od_trips")[1]["card.json"])
+    change(card)
+    package = json.loads(part_of("od_trips")[1]["datapackage.json"])
+    package["sensitivity"] = Card.model_validate_json(json.dumps(card)).sensitivity.text
+    words = {"card.json": card, "datapackage.json": package}
+    return part_of("od_trips")[1] | {name: json.dumps(said).encode() for name, said in words.items()}
+
+
 def whole_zones():
     release = release_of("od_trips")
     return part_of("od_trips")[1] | {
@@ -402,6 +412,13 @@ FORGERIES = {
     "before the seal": (lambda: noticed(lambda n: n.update(shared_on="2026-03-15")), "from before it was sealed"),
     "another release": (lambda: noticed(lambda n: n.update(release="od_trips_2026-W10_r2")), "is of another release"),
     "a strange key": (lambda: noticed(lambda n: n.update(note="x")), "note"),
+    "a class that ends on no day": (
+        lambda: with_card(lambda card: card["sensitivity"].update(until="soon", then="public")), "a day that is none",
+    ),
+    "an internal release": (
+        lambda: with_card(lambda card: card["sensitivity"].update({"class": "internal"})),
+        "is internal",
+    ),
     "a finer row": (finest_row, "contradicts itself|lies outside|not those of the table"),
     "finer zones": (whole_zones, "zones.geojson contradicts"),
     "no sharing.json": (

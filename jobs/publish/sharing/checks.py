@@ -27,10 +27,13 @@ def check_sharing(table: pa.Table, released: Card, sharing: SharingNote) -> None
         BundleError: It does not.
     """
     try:
+        sealed_on = date.fromisoformat(released.sealed_on)
         sharing.terms.require_covers(released, sharing.shared_on)
     except PrivacyError as error:
         raise wrong(error.found.rstrip("."), error.expected) from None
-    if sharing.release != released.slug or sharing.shared_on < date.fromisoformat(released.sealed_on):
+    except ValueError:
+        raise wrong("card.json states a day that is none", "YYYY-MM-DD") from None
+    if sharing.release != released.slug or sharing.shared_on < sealed_on:
         raise wrong("it is of another release, or from before it was sealed", released.slug)
     if (sharing.domain is not None) != form_of(released.product).has_zones:
         raise wrong("it draws zones and the product has none, or the other way round", "the form of the product")
