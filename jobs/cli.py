@@ -29,6 +29,7 @@ from jobs.options import (
     RevisionOption,
     StepOption,
 )
+from jobs.sharing_verbs import register as register_sharing
 from jobs.submission import Cluster
 from privacy.ledger import PoolMonth, RecordedCharge
 from schemas.errors import ConfigError, WhimbrelError
@@ -48,6 +49,7 @@ app.add_typer(keys_app, name="keys")
 app.add_typer(approve_app, name="approve")
 app.add_typer(emergency_app, name="emergency")
 register_indicators(app)
+register_sharing(app, ledger_app)
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
 
@@ -548,18 +550,26 @@ def verify(
     bundle: Annotated[Path, typer.Argument(help="A bundle's folder or zip.")],
     key: Annotated[str | None, typer.Option(help="The publisher's public key, its line or its .pub file.")] = None,
     trust: Annotated[Path | None, typer.Option(help="The operator's trust.toml, where it was handed out.")] = None,
+    errata: Annotated[Path | None, typer.Option(help="The publisher's errata: their folder, or one.")] = None,
 ) -> None:
     """Check a bundle against its signature, sums, card and arithmetic; needs nothing of the operator but its keys.
 
     Without --key or --trust, from elsewhere than the bundle, a signature says only that one hand made it all.
+    Exit code 3: the bundle is sound, and one of the errata withdraws it.
     """
     from jobs.keys import read_public_key
+    from jobs.publish.errata import about, kept_errata, notices
     from jobs.publish.verify import verify_bundle
     from privacy.approval import Trust
 
-    OUT.print(
-        verify_bundle(bundle, key=read_public_key(key) if key else None, trust=Trust.load(trust) if trust else None)
-    )
+    public, trusted = read_public_key(key) if key else None, Trust.load(trust) if trust else None
+    report = verify_bundle(bundle, key=public, trust=trusted)
+    found = about(report.slug, notices(kept_errata(errata), key=public, trust=trusted) if errata else ())
+    OUT.print(report)
+    for notice in found:
+        ERR.print(notice.sentence, style="bold red", markup=False, highlight=False, soft_wrap=True)
+    if any(notice.erratum.status == "withdrawn" for notice in found):
+        raise typer.Exit(3)
 
 
 @app.command(epilog="Example:  whimbrel situation release/displacement_*.zip --network network.csv --out situation")
@@ -589,27 +599,34 @@ def ledger(context: typer.Context, config: ConfigOption = DEFAULT_CONFIG, as_jso
     if context.invoked_subcommand:
         return
     from jobs.releases import Desk
+    from jobs.shares import shares_json, shares_view
 
     desk = Desk.of(_configured(config))
-    pools, charges = desk.ledger.pools(desk.policy.caps), desk.ledger.charges()
+    pools, charges, shares = desk.ledger.pools(desk.policy.caps), desk.ledger.charges(), desk.ledger.shares()
     if as_json:
-        OUT.print_json(json.dumps({"pools": [_pool(p) for p in pools], "charges": [_charge(c) for c in charges]}))
+        booked = {"pools": [_pool(p) for p in pools], "charges": [_charge(c) for c in charges]}
+        OUT.print_json(json.dumps({**booked, "shares": shares_json(shares)}))
     else:
         OUT.print(ledger_view(pools, charges))
+        if shares:
+            OUT.print(shares_view(shares))
 
 
 @ledger_app.command("check", epilog="Example:  whimbrel ledger check")
 def ledger_check(config: ConfigOption = DEFAULT_CONFIG) -> None:
-    """Verify the chain of entries, that every bundle and every kept artefact is known, and the approvals."""
+    """Verify the chain of entries, that every bundle, kept artefact and shared bundle is known, and the approvals."""
     from jobs.approvals import check_recorded
     from jobs.publish.bundle import published_heads
     from jobs.releases import Desk
+    from jobs.shares import check_shared
     from privacy.approval import Trust
 
     desk = Desk.of(_configured(config))
     heads = published_heads(desk.storage.release)
     entries = desk.ledger.check(known_heads=heads, artefacts=desk.vault.kept())
     OUT.print(f"The chain of {entries} entries holds. Head {desk.ledger.head()}")
+    if shared := check_shared(desk.config.sharing.shared, desk.ledger.shares()):
+        OUT.print(f"{shared} shared bundles are recorded.")
     if desk.config.approval:
         signatures = check_recorded(desk.ledger.entries(), Trust.load(desk.config.approval.trust))
         OUT.print(f"{signatures} signatures hold, and whatever left was approved.")

@@ -1,11 +1,12 @@
 """`whimbrel.toml`: one validated description of a country, its files and its engine."""
 
 import tomllib
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator, model_validator
 
 from jobs.key_epochs import PseudonymConfig
 from jobs.layouts import ColumnMapping as ColumnMapping  # noqa: PLC0414  part of this configuration
@@ -242,6 +243,50 @@ class NetworkConfig(_Section):
     outages: Path
 
 
+_Line = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500, pattern=r"^[^\x00-\x1f]*$")
+]
+"""One line of text."""
+
+
+class PurposeConfig(_Section):
+    """What for and on what ground releases are made: recorded in the ledger before a run, and stated in every bundle.
+
+    Args:
+        purpose: What for.
+        legal_basis: On what ground.
+        controller: Who answers for it.
+        contact: Whom to ask.
+        reviewed_on: Day of the last review of all this.
+    """
+
+    purpose: _Line
+    legal_basis: _Line
+    controller: _Line
+    contact: _Line
+    reviewed_on: date
+
+
+class SharingConfig(_Section):
+    """What is handed to whom besides what is published.
+
+    Args:
+        agreements: Folder of sharing agreements, one TOML file each; reviewed data.
+        shared: Folder of shared bundles, one folder an agreement. Outside of `release`: it is not for everybody.
+        errata: Folder of signed errata: what was withdrawn or corrected is not shared any more.
+    """
+
+    agreements: Path = Path("agreements")
+    shared: Path = Path("shared")
+    errata: Path = Path("errata")
+
+    def anchored(self, folder: Path) -> "SharingConfig":
+        """Return the section with its paths made absolute under a folder."""
+        return SharingConfig(
+            agreements=folder / self.agreements, shared=folder / self.shared, errata=folder / self.errata
+        )
+
+
 class Config(_Section):
     """The whole of `whimbrel.toml`."""
 
@@ -260,6 +305,8 @@ class Config(_Section):
     network: NetworkConfig | None = None
     quality: QualityConfig = QualityConfig()
     boundaries: BoundariesConfig | None = None
+    purpose: PurposeConfig | None = None
+    sharing: SharingConfig = SharingConfig()
 
     @model_validator(mode="after")
     def _knows_its_country_where_others_are_told_from_it(self) -> Self:
@@ -272,6 +319,12 @@ class Config(_Section):
     def _has_one_base_resolution(self) -> Self:
         if self.cells.path.suffix == ".geojson" and self.cells.area_resolution != self.country.base_resolution:
             raise ValueError("[cells] area_resolution is not [country] base_resolution")
+        return self
+
+    @model_validator(mode="after")
+    def _keeps_shared_bundles_out_of_the_release_zone(self) -> Self:
+        if self.sharing.shared.is_relative_to(self.storage.release):
+            raise ValueError("[sharing] shared lies in [storage] release: what is for one would be for all")
         return self
 
     @classmethod
@@ -308,6 +361,7 @@ class Config(_Section):
                 "storage": storage,
                 "pseudonyms": self.pseudonyms.anchored(folder),
                 "cells": self.cells.model_copy(update={"path": folder / self.cells.path}),
+                "sharing": self.sharing.anchored(folder),
                 "ingest": self.ingest.model_copy(
                     update={"exclusions": self.ingest.exclusions and folder / self.ingest.exclusions}
                 ),

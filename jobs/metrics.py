@@ -159,7 +159,7 @@ def _ledger(config: Config) -> Iterator[Gauge]:
         yield Gauge("whimbrel_pool_left_micro_rho", pool.left_micro_rho, labels)
         yield Gauge("whimbrel_pool_cap_micro_rho", pool.cap_micro_rho, labels)
     entries = ledger.entries()
-    said = {entry.key: entry.kind for entry in entries if entry.kind is not EntryKind.OPEN}
+    said = {entry.key: entry.kind for entry in entries if entry.kind not in {EntryKind.OPEN, EntryKind.SHARE}}
     for kind, releases in sorted(Counter(said.values()).items()):
         yield Gauge("whimbrel_releases", releases, (("state", kind.value.lower()),))
     if entries:

@@ -246,6 +246,7 @@ class Planner:
             "synthetic": self.storage.is_synthetic,
             "places_sha256": self.places.sha256 or None,
             "sensitivity": self._sensitivity(key, product),
+            "purpose": self.config.purpose and self.config.purpose.model_dump(mode="json"),
         }
 
     def _sensitivity(self, key: ReleaseKey, product: ReleasedPolicy) -> Sensitivity:

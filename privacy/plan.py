@@ -55,6 +55,7 @@ class Plan(ABC):
         zones: Public tree of the zones that subscribers are seen in.
         places_sha256: Digest of the list of sensitive places; none where there is no list.
         sensitivity: Who should hold it. It looks at declared events, so it is no term of the release.
+        purpose: What for and on what legal basis it is made, where the installation says; fixed at the reservation.
     """
 
     key: ReleaseKey
@@ -68,6 +69,7 @@ class Plan(ABC):
     zones: ZoneTree
     places_sha256: str | None = None
     sensitivity: Sensitivity = UNCLASSIFIED
+    purpose: Mapping[str, JsonValue] | None = None
 
     @property
     @abstractmethod
@@ -129,6 +131,7 @@ class Plan(ABC):
                 "base_cells_sha256": sha256_hex("\n".join(self.zones.base_cells).encode()),
                 **self.zones.terms,
                 **({"places_sha256": self.places_sha256} if self.places_sha256 else {}),
+                **self._stated_purpose,
                 **self._parameters,
             },
             self.paid_by,
@@ -157,9 +160,14 @@ class Plan(ABC):
             "sensitive_places": SOME_PLACES if self.places_sha256 else NO_LIST,
             "not_before": self.not_before,
             "sensitivity": self.sensitivity.note,
+            **self._stated_purpose,
             "privacy": self._privacy(),
             **self._subject,
         }
+
+    @property
+    def _stated_purpose(self) -> dict[str, JsonValue]:
+        return {"purpose": {**self.purpose}} if self.purpose else {}
 
     def _supersedes(self) -> str | None:
         if self.key.revision == 1:
@@ -218,8 +226,9 @@ class PeriodicPlan(Plan):
         return self.product.charges(self.period)
 
 
-_FINDINGS: Final = frozenset({"clipping", "clipping_bias", "sensitivity", "delivered_until"})
-"""What a card knows from other releases, from declared events and from deliveries."""
+_FINDINGS: Final = frozenset({"clipping", "clipping_bias", "sensitivity", "delivered_until", "purpose"})
+"""What a card knows from other releases, from declared events and from deliveries; and why a release is made, which
+changes no value."""
 
 
 def _terms(card: Mapping[str, JsonValue]) -> dict[str, JsonValue]:

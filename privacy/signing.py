@@ -12,7 +12,7 @@ import stat
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Final, Self
+from typing import Annotated, Any, ClassVar, Final, Literal, Self
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -135,14 +135,46 @@ class BundleStatement:
     sums_sha256: Sha256
 
 
-Statement = StandingPlan | ReleaseApproval | EventOpening | BundleStatement
+@validated(frozen=True, config=_STRICT)
+class Erratum:
+    """A published release is not to be used as it is, and why.
+
+    Args:
+        id: Short name, unique among the errata of a release.
+        bundle: Name of the release's bundle; every part of it that was shared is meant too.
+        status: `withdrawn`: not to be used; `superseded`: another says it better; `corrected`: usable, as told.
+        reason: Why, in plain words; public.
+        issued_on: Day of the statement, UTC.
+        superseded_by: Name of the bundle to use instead, if there is one.
+    """
+
+    KIND: ClassVar[str] = "erratum"
+    id: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]*$", max_length=40)]
+    bundle: Slug
+    status: Literal["withdrawn", "superseded", "corrected"]
+    reason: Annotated[str, StringConstraints(min_length=1, max_length=1000)]
+    issued_on: date
+    superseded_by: Slug | None = None
+
+    @model_validator(mode="after")
+    def _is_told(self) -> Self:
+        if not self.reason.isprintable():
+            raise ValueError("the reason is not one line of printable text")
+        if self.status == "superseded" and self.superseded_by is None:
+            raise ValueError("it says superseded and not by what")
+        if self.superseded_by == self.bundle:
+            raise ValueError("nothing supersedes itself")
+        return self
+
+
+Statement = StandingPlan | ReleaseApproval | EventOpening | BundleStatement | Erratum
 """All that is ever signed."""
 
 _VERSION: Final = 1
 """Another meaning of a statement's fields is another version, whose signatures are others too."""
 
 _KINDS: Final[dict[str, TypeAdapter[Any]]] = {
-    kind.KIND: TypeAdapter(kind) for kind in (StandingPlan, ReleaseApproval, EventOpening, BundleStatement)
+    kind.KIND: TypeAdapter(kind) for kind in (StandingPlan, ReleaseApproval, EventOpening, BundleStatement, Erratum)
 }
 
 

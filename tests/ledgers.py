@@ -4,13 +4,13 @@ import os
 import subprocess
 import sys
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 from sqlalchemy import NullPool, create_engine, text
 
 from privacy.canonical import sha256_hex
-from privacy.ledger import Charge, EntryKind, Ledger, Opening, ReleaseKey, ScheduledRelease, Specification
+from privacy.ledger import Charge, EntryKind, Ledger, Opening, ReleaseKey, ScheduledRelease, Share, Specification
 from privacy.unit import Period
 
 ROOT = Path(__file__).parents[1]
@@ -114,6 +114,13 @@ def approved_release(ledger, key=W10):
     seal = sealed_release(ledger, key)
     ledger.approve(key, approval(artefact_sha256=DRAW))
     return seal
+
+
+def share_of(key=W10, *, day=None, agreement="town-2026"):
+    """A share of a release on a day, today unless told, under an agreement that holds around it."""
+    today = day or datetime.now(UTC).date()
+    term = (today - timedelta(1), today + timedelta(1))
+    return Share(key, agreement, DRAW, "Town of Numenia", "Bus lines", "Contract", *term, today, BUNDLE)
 
 
 def kinds(ledger):

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
 from pydantic import ValidationError
@@ -147,14 +148,14 @@ def check_approval(content: bytes, card: Card, trust: Trust | None) -> RecordedA
     return recorded
 
 
-def check_publisher(signer: PublicKey, recorded: RecordedApproval, trust: Trust) -> None:
+def check_publisher(signer: PublicKey, at: datetime, trust: Trust) -> None:
     """Check that a list of trusted keys names the signer of a bundle as a publisher, when it left.
 
     Raises:
         BundleError: It does not, or the key was revoked by then.
     """
     try:
-        trust.signer(signer, (Role.PUBLISHER,), instant(recorded.recorded_at))
+        trust.signer(signer, (Role.PUBLISHER,), at)
     except ApprovalError as error:
         raise BundleError(error.found, error.expected, _REMEDY) from error
 

@@ -25,12 +25,14 @@ from jobs.publish.approvals import (
     signer_of,
 )
 from jobs.publish.archive import read_bundle_files, zip_bytes
-from jobs.publish.card import Card, read_card
+from jobs.publish.card import read_card
 from jobs.publish.datapackage import PACKAGE_NAME, package_of
 from jobs.publish.forms import form_of
 from jobs.publish.jsontext import json_bytes
-from jobs.publish.od_map import od_map_png
+from jobs.publish.od_map import map_png
 from jobs.publish.readme import README_NAME, readme_text
+from jobs.publish.sharing.notice import SharingNote
+from jobs.publish.shown import Shown
 from jobs.publish.sums import SIGNATURE_NAME, SUMS_NAME, check_sums, sums_bytes
 from jobs.publish.tables import csv_bytes, parquet_bytes, public_contract, published_table
 from jobs.publish.zones import Feature, units_geojson, zones_geojson, zones_in
@@ -77,7 +79,7 @@ def publish(release: Release, clearance: Clearance, root: Path) -> Bundle:
     """
     folder = write_bundle(release, clearance, root)
     sums = (folder / SUMS_NAME).read_bytes()
-    return Bundle(folder, _archive_of(folder), hashlib.sha256(sums).hexdigest())
+    return Bundle(folder, archive_of(folder), hashlib.sha256(sums).hexdigest())
 
 
 def write_bundle(release: Release, clearance: Clearance, root: Path) -> Path:
@@ -91,16 +93,35 @@ def write_bundle(release: Release, clearance: Clearance, root: Path) -> Path:
     """
     _require_release(release)
     files = bundle_files(release, clearance)
-    folder = root / read_card(files[CARD_NAME]).slug
+    return settle(files, root / read_card(files[CARD_NAME]).slug, clearance.publishers)
+
+
+def settle(files: Files, folder: Path, publishers: Collection[PublicKey]) -> Path:
+    """Bring a bundle's files to their folder, and its zip beside it, whole or not at all; return the folder.
+
+    Raises:
+        BundleError: Another bundle stands there.
+    """
+    root = folder.parent
     root.mkdir(parents=True, exist_ok=True)
     with alone_in(root):
         for leftover in root.glob(f".{folder.name}-*"):  # of a run that was killed: nobody else is in here
             shutil.rmtree(leftover)
         with TemporaryDirectory(dir=root, prefix=f".{folder.name}-") as workshop:
-            standing = _settle(_folder_in(Path(workshop), files), folder, files, clearance.publishers)
-            _settle_archive(Path(workshop) / "zip", _archive_of(folder), standing)
+            standing = _settle(_folder_in(Path(workshop), files), folder, files, publishers)
+            _settle_archive(Path(workshop) / "zip", archive_of(folder), standing)
         flush_names(root)
     return folder
+
+
+def refuse_another(files: Files, folder: Path, publishers: Collection[PublicKey]) -> None:
+    """Refuse where another bundle than these files stands in their folder.
+
+    Raises:
+        BundleError: It does.
+    """
+    if folder.exists():
+        _require_same(folder, files, publishers)
 
 
 def bundle_files(release: Release, clearance: Clearance) -> dict[str, bytes]:
@@ -109,35 +130,51 @@ def bundle_files(release: Release, clearance: Clearance) -> dict[str, bytes]:
     Raises:
         PrivacyError: The clearance is that of another artefact.
     """
+    require_cleared(release, clearance)
+    shown = Shown.of(release)
+    card = {CARD_NAME: json_bytes(json.loads(canonical_json(release.card)))}
+    return signed_files(shown.card.slug, data_files(shown) | card, clearance)
+
+
+def require_cleared(release: Release, clearance: Clearance) -> None:
+    """Refuse a clearance that is another artefact's.
+
+    Raises:
+        PrivacyError: It is.
+    """
     if clearance.artefact_sha256 != release.seal.artefact_sha256:
         raise PrivacyError(f"The clearance of {release.key} is that of another artefact.", "its own", "approve it")
-    card = read_card(canonical_json(release.card))
-    contract = public_contract(card.product)
-    table = published_table(release.table, contract)
-    data = {
+
+
+def data_files(shown: Shown, sharing: SharingNote | None = None) -> dict[str, bytes]:
+    """Return the files that hold what a bundle shows, and the words that explain it."""
+    card, contract = shown.card, public_contract(shown.card.product)
+    table = published_table(shown.table, contract)
+    files = {
         f"{contract.name}.csv": csv_bytes(table),
         f"{contract.name}.parquet": parquet_bytes(table),
-    }
-    words = {
-        CARD_NAME: json_bytes(json.loads(canonical_json(release.card))),
-        README_NAME: readme_text(card, contract).encode(),
+        README_NAME: readme_text(card, contract, sharing).encode(),
         PACKAGE_NAME: json_bytes(package_of(card, contract)),
-        APPROVAL_NAME: approval_bytes(clearance),
     }
-    files = data | words
     if form_of(card.product).has_zones:
-        files |= {ZONES_NAME: json_bytes(_zones(release, table, card), indent=None)}
+        files |= {ZONES_NAME: json_bytes(_zones(shown, table), indent=None)}
     if form_of(card.product).has_map:
-        files |= {MAP_NAME: od_map_png(release)}
-    files |= {SUMS_NAME: sums_bytes(files)}
-    return files | {SIGNATURE_NAME: signature_bytes(card.slug, files, clearance.gate)}
+        files |= {MAP_NAME: map_png(shown)}
+    return files
 
 
-def _zones(release: Release, table: pa.Table, card: Card) -> Feature:
-    """The zones of a release, to draw: units where its zones are units, and H3 cells otherwise."""
-    if release.units:
-        return units_geojson(release.units.drawn(card.zones.resolutions))
-    return zones_geojson(release.base_cells, zones_in(table))
+def signed_files(slug: str, files: Files, clearance: Clearance) -> dict[str, bytes]:
+    """Return a bundle's files with its approval, its sums and the gate's signature."""
+    whole = {**files, APPROVAL_NAME: approval_bytes(clearance)}
+    whole |= {SUMS_NAME: sums_bytes(whole)}
+    return whole | {SIGNATURE_NAME: signature_bytes(slug, whole, clearance.gate)}
+
+
+def _zones(shown: Shown, table: pa.Table) -> Feature:
+    """The zones that a bundle shows, to draw: units where its zones are units, and H3 cells otherwise."""
+    if shown.units:
+        return units_geojson(shown.units.drawn(shown.card.zones.resolutions))
+    return zones_geojson(shown.base_cells, zones_in(table))
 
 
 def names_of(product: str) -> frozenset[str]:
@@ -191,7 +228,8 @@ def _require_release(release: object) -> None:
         )
 
 
-def _archive_of(folder: Path) -> Path:
+def archive_of(folder: Path) -> Path:
+    """Return the zip that stands beside a bundle's folder."""
     return folder.with_name(f"{folder.name}.zip")
 
 

@@ -151,6 +151,16 @@ class EventNote(_Part):
     area_sha256: str | None
 
 
+class PurposeNote(_Part):
+    """What for and on what ground a release was made, as the operator recorded it before the run."""
+
+    purpose: str
+    legal_basis: str
+    controller: str
+    contact: str
+    reviewed_on: str
+
+
 class Card(_Part):
     """What `card.json` of a bundle says."""
 
@@ -169,6 +179,7 @@ class Card(_Part):
     sensitivity: SensitivityNote
     sensitive_places: str
     not_before: str | None
+    purpose: PurposeNote | None = None
     privacy: PrivacyNote
     domain: DomainNote | None = None
     grid: Annotated[list[Positive], Field(min_length=1)] | None = None

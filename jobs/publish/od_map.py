@@ -24,9 +24,9 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
-from jobs.publish.card import Card, read_card
+from jobs.publish.card import Card
+from jobs.publish.shown import Shown
 from jobs.publish.zones import Ring, centre_of, members_of, members_of_units, union_of, zones_in
-from privacy.canonical import canonical_json
 from privacy.release import Release
 from privacy.zoning import AdminUnit, Zoning
 from schemas.published import PUBLISHED, RESIDUAL
@@ -103,7 +103,12 @@ def draw_od_map(release: Release, path: Path) -> None:
 
 def od_map_png(release: Release) -> bytes:
     """Return the map of the release's largest flows as a PNG."""
-    card, project = read_card(canonical_json(release.card)), Projection(*centre_of(release.base_cells))
+    return map_png(Shown.of(release))
+
+
+def map_png(release: Shown) -> bytes:
+    """Return the map of the largest flows that a bundle shows as a PNG."""
+    card, project = release.card, Projection(*centre_of(release.base_cells))
     places = _places(release, project)
     rows = release.table.select(["origin", "destination", "value", "status"]).to_pandas()
     flows = _largest(rows, PUBLISHED, MOST_ARCS)
@@ -146,7 +151,7 @@ def _ends_of_scale(values: pd.Series) -> tuple[float, float]:
     return float(values.min()), max(float(values.max()), 1.5 * float(values.min()))
 
 
-def _places(release: Release, project: Projection) -> dict[str, Points]:
+def _places(release: Shown, project: Projection) -> dict[str, Points]:
     zones = zones_in(release.table)
     units = release.units
     members = members_of_units(release.base_cells, units) if units else members_of(release.base_cells, zones)
@@ -159,7 +164,7 @@ def _largest(rows: pd.DataFrame, status: str, most: int) -> pd.DataFrame:
     return chosen.sort_values(order, ascending=[False, True, True]).head(most).iloc[::-1]
 
 
-def _canvas(release: Release, project: Projection) -> tuple[Figure, Axes]:
+def _canvas(release: Shown, project: Projection) -> tuple[Figure, Axes]:
     points = project(_extent(release))
     low, high = points.min(axis=0), points.max(axis=0)
     margin = 0.05 * float((high - low).max()) + 5
@@ -178,7 +183,7 @@ def _canvas(release: Release, project: Projection) -> tuple[Figure, Axes]:
     return figure, axes
 
 
-def _extent(release: Release) -> Iterator[tuple[float, float]]:
+def _extent(release: Shown) -> Iterator[tuple[float, float]]:
     """Positions between which all lies that is drawn."""
     if release.units:
         yield from (position for unit in release.units.units for ring in _rings(unit) for position in ring)
@@ -205,7 +210,7 @@ class _Land:
     coast: list[Ring]
 
 
-def _land(release: Release, card: Card) -> _Land:
+def _land(release: Shown, card: Card) -> _Land:
     levels = card.zones.resolutions
     if release.units:
         fine, coarse = ([_rings(unit) for unit in release.units.drawn([n])] for n in (max(levels), min(levels)))
@@ -231,7 +236,7 @@ def _finest_level(card: Card) -> int:
     return card.zones.base_resolution if card.zoning is Zoning.H3 else max(card.zones.resolutions)
 
 
-def _finest_zones(release: Release, card: Card) -> frozenset[str]:
+def _finest_zones(release: Shown, card: Card) -> frozenset[str]:
     if release.units:
         return frozenset(unit.code for unit in release.units.drawn([_finest_level(card)]))
     return frozenset(release.base_cells)

@@ -5,6 +5,7 @@ from typing import Final
 
 from jobs.publish.card import Card, ChargeNote
 from jobs.publish.forms import Form, form_of
+from jobs.publish.sharing.notice import SharingNote
 from jobs.publish.tables import DECIMALS
 from privacy.zoning import Zoning
 from schemas.contract import Contract
@@ -26,7 +27,7 @@ _TEMPLATE: Final = """\
 
 - Sensitivity: **{sensitivity}**. Why: {reasons}.
 - Places: {sensitive_places}.
-
+{purpose}{sharing}
 ## What is protected, and what it cost
 
 - Protected: {unit_of_privacy} ({neighbours}).
@@ -54,6 +55,23 @@ _PROVISIONAL: Final = """
 **Provisional: when this was released, records had been delivered until {until}. Later ones change nothing here.**
 """
 
+_PURPOSE: Final = """\
+- Made for: {purpose}. Legal basis: {legal_basis}. Controller: {controller}. Contact: {contact}. Reviewed on
+  {reviewed_on}.
+"""
+
+_SHARED: Final = """\
+- Shared with **{recipient}** on {shared_on}, under the agreement `{id}`, valid {valid_from} to {valid_until}.
+  Purpose: {purpose}. Legal basis: {legal_basis}. Contact: {contact}.
+- This is a part of the published release `{release}`{left_out}.
+"""
+
+_FOLDED: Final = (
+    ". Finer flows are counted in the pair of coarser zones that they lie in. Such a row may lack what was below the "
+    "cut among the finer ones: that stands in a still coarser row or in the remainder"
+)
+"""What a row of a shared bundle may be that no row of the whole release is."""
+
 _FILES: Final = (
     ("{product}.csv", "the table"),
     ("{product}.parquet", "the table, with meaning and unit of each column"),
@@ -65,6 +83,8 @@ _FILES: Final = (
     ("SHA256SUMS", "digest of every other file but the signature"),
     ("signature", "the publisher's signature over SHA256SUMS"),
 )
+
+_SHARING_FILE: Final = ("sharing.json", "with whom this was shared, under which agreement, and which zones it shows")
 
 _ZONES: Final = {
     Zoning.H3: "zones of the table and base cells of the domain; coarser zones are unions of base cells",
@@ -80,13 +100,13 @@ _ONLY_WHERE: Final[dict[str, Callable[[Form], bool]]] = {
 """Files that not all products have."""
 
 
-def readme_text(card: Card, contract: Contract) -> str:
-    """Return the README of a bundle, in Markdown."""
+def readme_text(card: Card, contract: Contract, sharing: SharingNote | None = None) -> str:
+    """Return the README of a bundle, in Markdown; of a shared one, with what its agreement says."""
     privacy = card.privacy
     levels = [f"{level.sigma:.3g} {level.place(card.zoning)}" for level in privacy.levels]
     files = [
         (name.format(product=card.product), what.format(zones=_ZONES[card.zoning]))
-        for name, what in _FILES
+        for name, what in (*_FILES, *([_SHARING_FILE] if sharing else []))
         if name not in _ONLY_WHERE or _ONLY_WHERE[name](form_of(card.product))
     ]
     return _TEMPLATE.format(
@@ -104,6 +124,8 @@ def readme_text(card: Card, contract: Contract) -> str:
         files="\n".join(f"| `{name}` | {what} |" for name, what in files),
         sensitivity=card.sensitivity.text,
         reasons="; ".join(card.sensitivity.reasons),
+        purpose=_PURPOSE.format(**card.purpose.model_dump()) if card.purpose else "",
+        sharing=_shared(card, sharing) if sharing else "",
         slug=card.slug,
         head=card.ledger_head,
     )
@@ -113,6 +135,18 @@ _PLAIN: Final = {
     "title", "sensitive_places", "definition", "definition_id", "product", "unit_of_privacy", "neighbours", "revision",
     "sealed_on",
 }  # fmt: skip
+
+
+def _shared(card: Card, sharing: SharingNote) -> str:
+    terms, form = sharing.terms, form_of(card.product)
+    finest = f", down to {card.zoning.place(max(card.resolutions))}" if form.has_zones and card.resolutions else ""
+    least = f", rows of quality {terms.least_quality} or better" if terms.least_quality else ""
+    return _SHARED.format(
+        **terms.document,
+        shared_on=sharing.shared_on,
+        release=sharing.release,
+        left_out=f"{finest}{least}{_FOLDED if form.has_map else ''}",
+    )
 
 
 def _reading(card: Card) -> str:

@@ -42,11 +42,13 @@ from jobs.publish.row_checks import (
     check_noise,
     check_statuses,
 )
+from jobs.publish.sharing.checks import check_sharing, signed_at, told
+from jobs.publish.sharing.notice import SHARING_NAME, SharingNote, as_shown, read_sharing
 from jobs.publish.sums import SUMS_NAME, check_sums
 from jobs.publish.tables import public_contract, read_csv, read_parquet, require_contract
 from jobs.publish.zone_checks import check_zones, levels_of_zones
 from jobs.publish.zones import zones_in
-from privacy.approval import Trust
+from privacy.approval import Trust, instant
 from privacy.signing import PublicKey
 from schemas.contract import Contract
 from schemas.errors import BundleError, ContractError
@@ -58,10 +60,12 @@ class Contents:
 
     Args:
         files: Every file by name.
-        card: Its card.
+        card: Its card, as far as its rows go.
         contract: Contract of its table.
         table: The rows of the Parquet file.
         zones: `zones.geojson` as JSON holds it; nothing where the product has no zones.
+        released: The card of the release as a whole; another only where a part of it was shared.
+        sharing: With whom that part was shared; none of a published bundle.
     """
 
     files: dict[str, bytes]
@@ -69,6 +73,13 @@ class Contents:
     contract: Contract
     table: pa.Table
     zones: Any
+    released: Card
+    sharing: SharingNote | None
+
+    @property
+    def slug(self) -> str:
+        """Name of the bundle."""
+        return self.sharing.slug if self.sharing else self.card.slug
 
 
 @dataclass(frozen=True)
@@ -85,6 +96,7 @@ class VerificationReport:
         signed_by: Who that is, as far as the reader's keys tell.
         approval: The approval that the bundle carries.
         approved_by: Who signed that, as far as the reader's keys tell.
+        sharing: With whom it was shared; none of a published bundle.
     """
 
     slug: str
@@ -96,6 +108,7 @@ class VerificationReport:
     signed_by: str
     approval: RecordedApproval
     approved_by: str
+    sharing: SharingNote | None = None
 
     def __rich__(self) -> Group:
         """Return the report for the terminal: what held, and whose word it is."""
@@ -108,6 +121,7 @@ class VerificationReport:
             f"SHA256SUMS has SHA-256 {self.sha256}",
             f"Signed by key {self.signer.id}, {self.signed_by}.",
             f"Approved ({kind}, recorded {recorded.recorded_at}) by key {key.id}, {self.approved_by}.",
+            *([told(self.sharing)] if self.sharing else []),
         )
         return Group(table, *(Text(line, overflow="fold") for line in words))
 
@@ -145,17 +159,18 @@ def verified(
     check_sums(files)
     contents = _contents(files)
     described = (_PACKAGE_CHECK,) if package else ()
-    checks = (*_CHECKS, *described, *_CHECKS_OF[contents.card.product], (_README_CHECK, _check_readme))
+    shared = (_SHARING_CHECK,) if contents.sharing else ()
+    checks = (*_CHECKS, *described, *_CHECKS_OF[contents.card.product], *shared, (_README_CHECK, _check_readme))
     for _, check in checks:
         check(contents)
-    signer = signer_of(contents.card.slug, files)
-    approval = check_approval(files[APPROVAL_NAME], contents.card, trust)
+    signer = signer_of(contents.slug, files)
+    approval = check_approval(files[APPROVAL_NAME], contents.released, trust)
     if key:
         require_publisher(signer, [key])
     if trust:
-        check_publisher(signer, approval, trust)
+        check_publisher(signer, signed_at(contents.sharing, instant(approval.recorded_at)), trust)
     report = VerificationReport(
-        slug=contents.card.slug,
+        slug=contents.slug,
         sha256=hashlib.sha256(files[SUMS_NAME]).hexdigest(),
         rows=contents.table.num_rows,
         checks=(_SUMS_CHECK, *(name for name, _ in checks), _SIGNATURE_CHECK, _APPROVAL_CHECK),
@@ -164,6 +179,7 @@ def verified(
         signed_by="the key given" if key else _whose(signer, trust),
         approval=approval,
         approved_by=_whose(approval.signed.key, trust),
+        sharing=contents.sharing,
     )
     return report, contents
 
@@ -174,14 +190,17 @@ def _whose(key: PublicKey, trust: Trust | None) -> str:
 
 
 def _contents(files: dict[str, bytes]) -> Contents:
-    card = read_card(_required(files, CARD_NAME))
-    contract = public_contract(card.product)
-    _require_names(files, names_of(card.product), card.slug)
+    released = read_card(_required(files, CARD_NAME))
+    contract = public_contract(released.product)
+    sharing = read_sharing(files[SHARING_NAME]) if SHARING_NAME in files else None
+    names = names_of(released.product) | ({SHARING_NAME} if sharing else set())
+    _require_names(files, names, released.slug)
+    card = as_shown(released, sharing) if sharing else released
     has_zones = form_of(card.product).has_zones
     zones: Any = read_json_object(files[ZONES_NAME], ZONES_NAME) if has_zones else None
     most_rows = files[f"{contract.name}.csv"].count(b"\n")
     table = read_parquet(files[f"{contract.name}.parquet"], contract, most_rows=most_rows)
-    return Contents(files, card, contract, table, zones)
+    return Contents(files, card, contract, table, zones, released, sharing)
 
 
 def _require_names(files: dict[str, bytes], names: frozenset[str], slug: str) -> None:
@@ -222,7 +241,7 @@ def _levels(contents: Contents) -> dict[str, int]:
 
 
 def _check_readme(contents: Contents) -> None:
-    if contents.files[README_NAME] != readme_text(contents.card, contents.contract).encode():
+    if contents.files[README_NAME] != readme_text(contents.card, contents.contract, contents.sharing).encode():
         raise BundleError(
             f"{README_NAME} says something else than {CARD_NAME}.",
             "the text that this version of Whimbrel writes for the card",
@@ -239,9 +258,9 @@ Checks = tuple[tuple[str, Callable[[Contents], None]], ...]
 """What is checked, in words, and how."""
 
 _CHECKS: Final[Checks] = (
-    ("charges cover the release, in its privacy month", lambda c: check_charges(c.card)),
-    ("the levels' costs add up, and their noise suffices for their bounds", lambda c: check_levels(c.card)),
-    ("epsilon follows from rho", lambda c: check_epsilon(c.card)),
+    ("charges cover the release, in its privacy month", lambda c: check_charges(c.released)),
+    ("the levels' costs add up, and their noise suffices for their bounds", lambda c: check_levels(c.released)),
+    ("epsilon follows from rho", lambda c: check_epsilon(c.released)),
     ("the table keeps its contract", _check_contract),
     ("CSV and Parquet hold equal values", _check_equal_tables),
     (
@@ -255,8 +274,13 @@ _PACKAGE_CHECK: Final = (
     lambda c: check_package(c.files, c.contract, c.card),
 )
 
+_SHARING_CHECK: Final = (
+    "nothing is finer, worse or later than the agreement allows, under which it was shared",
+    lambda c: check_sharing(c.table, c.released, c.sharing),
+)
+
 _OF_ZONES: Final[Checks] = (
-    ("what was measured lies in the domain", lambda c: check_domain(c.card)),
+    ("what was measured lies in the domain", lambda c: check_domain(c.released)),
     ("what is said of clipping is what its numbers say", lambda c: check_clipping(c.card)),
     (
         "zones lie inside the domain and are drawn as they are",
@@ -270,7 +294,7 @@ _PAIRS: Final[Checks] = (
     ("one remainder row; residual rows are marked", lambda c: check_statuses(c.table)),
     ("published rows stand above the cut", lambda c: check_cut(c.table, c.card)),
     ("intervals and grades follow from value and noise", lambda c: check_intervals(c.table)),
-    ("no row claims less noise than the levels together allow", lambda c: check_noise(c.table, c.card)),
+    ("no row claims less noise than the levels together allow", lambda c: check_noise(c.table, c.released)),
 )
 
 _CONTRIBUTION_HISTOGRAM: Final[Checks] = (

@@ -2,7 +2,8 @@
 
 A release is a product, a period and a revision. `RESERVE` charges it, in one transaction, to every pool and
 month that it depends on; `SEAL` fixes the one artefact that was drawn, first come; `APPROVE` records who
-signed for it; `PUBLISH` records each bundle that left; `BURN` says that a sealed artefact is lost. `OPEN`
+signed for it; `PUBLISH` records each bundle that left, and `SHARE` to whom else a part of one went, under which
+agreement; `BURN` says that a sealed artefact is lost. `OPEN`
 charges the whole schedule of a declared event at once: its releases are reserved against that, and charge
 nothing of their own. Nothing is refunded.
 
@@ -32,6 +33,7 @@ from privacy.ledger.entries import (
     RecordedCharge,
     ReleaseKey,
     Seal,
+    Share,
     Specification,
 )
 from privacy.ledger.ledger import Ledger
@@ -50,6 +52,7 @@ __all__ = [
     "ReleaseKey",
     "ScheduledRelease",
     "Seal",
+    "Share",
     "Specification",
     "postgresql_script",
 ]

@@ -11,12 +11,20 @@ from privacy.ledger.entries import (
     EntryKind,
     Opening,
     ReleaseKey,
+    Share,
     approvals,
     booked_charges,
     commitment,
     specification,
 )
-from privacy.ledger.rules import opens_again, pays_for, refuse_out_of_turn, refuse_too_few_signers
+from privacy.ledger.rules import (
+    opens_again,
+    pays_for,
+    refuse_other_share,
+    refuse_out_of_term,
+    refuse_out_of_turn,
+    refuse_too_few_signers,
+)
 from privacy.ledger.tables import CHARGES, SEALS, read_entries, row_key, tampered
 from schemas.errors import LedgerError, PrivacyError, WhimbrelError
 
@@ -28,6 +36,7 @@ def verify(connection: Connection) -> int:
         _check_links(entries)
         _check_turns(entries)
         _check_events(entries)
+        _check_shares(entries)
         _check_charges(connection, entries)
         _check_seals(connection, entries)
     return len(entries)
@@ -89,6 +98,26 @@ def _checked_opening(entry: Entry, earlier: Mapping[str, Opening]) -> Mapping[st
     if again or opening.key != entry.key:
         raise tampered(f"Entry {entry.position} opens {opening.event} a second time or under another name.")
     return {opening.event: opening}
+
+
+def _check_shares(entries: tuple[Entry, ...]) -> None:
+    """Refuse a share out of its agreement's term, in other words than ours, or of one release in two ways."""
+    shares: dict[tuple[ReleaseKey, str], Share] = {}
+    for entry in entries:
+        if entry.kind is EntryKind.SHARE:
+            share = Share.of(entry)
+            _check_share(entry, share, shares.get((share.key, share.agreement)))
+            shares[share.key, share.agreement] = share
+
+
+def _check_share(entry: Entry, share: Share, earlier: Share | None) -> None:
+    try:
+        refuse_out_of_term(share, entry.at)
+        refuse_other_share(share, [earlier] if earlier else [])
+    except PrivacyError as error:
+        raise tampered(f"Entry {entry.position} is no share: {error.found}") from None
+    if earlier or share.body != entry.says:
+        raise tampered(f"Entry {entry.position} shares what is shared already, or says more than a share does.")
 
 
 def _check_charges(connection: Connection, entries: tuple[Entry, ...]) -> None:

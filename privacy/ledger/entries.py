@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 
-from privacy.canonical import JsonValue, canonical_json, sha256_hex
+from privacy.canonical import JsonValue, canonical_json, is_sha256_hex, sha256_hex
 from privacy.unit import Charge, Period, ScheduledRelease
 from schemas.errors import ConfigError, PrivacyError
 
@@ -25,6 +25,7 @@ _FLAT: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 _PRODUCT = re.compile(r"[a-z][a-z_]*")
 _EVENT = re.compile(r"[a-z][a-z0-9_-]{0,63}")
 _HEX = re.compile(r"([0-9a-f]{2})+")
+_AGREEMENT = re.compile(r"[a-z][a-z0-9-]{0,39}")
 
 
 class EntryKind(StrEnum):
@@ -35,6 +36,7 @@ class EntryKind(StrEnum):
     SEAL = "SEAL"
     APPROVE = "APPROVE"
     PUBLISH = "PUBLISH"
+    SHARE = "SHARE"
     BURN = "BURN"
 
 
@@ -201,6 +203,66 @@ class Seal:
     artefact_sha256: str
     ledger_head: str
     sealed_at: str
+
+
+@dataclass(frozen=True)
+class Share:
+    """A published release was shared with one recipient, under one agreement; it costs nothing.
+
+    Args:
+        key: The release.
+        agreement: Id of the agreement.
+        agreement_sha256: Digest of the agreement as it then was.
+        recipient: Who got it.
+        purpose: What for.
+        legal_basis: On what ground.
+        valid_from: First day of the agreement, UTC.
+        valid_until: Its last day.
+        shared_on: Day of the share, UTC.
+        bundle_sha256: Digest of the `SHA256SUMS` of what the recipient got.
+    """
+
+    key: ReleaseKey
+    agreement: str
+    agreement_sha256: str
+    recipient: str
+    purpose: str
+    legal_basis: str
+    valid_from: date
+    valid_until: date
+    shared_on: date
+    bundle_sha256: str
+
+    def __post_init__(self) -> None:
+        digests = is_sha256_hex(self.agreement_sha256) and is_sha256_hex(self.bundle_sha256)
+        if not digests or not _AGREEMENT.fullmatch(self.agreement) or not (self.recipient and self.purpose):
+            raise PrivacyError(
+                f"The share of {self.key} to be recorded is none.",
+                expected="the id and digest of an agreement, a recipient, a purpose and the digest of a bundle",
+                remedy="run `whimbrel share`",
+            )
+
+    @property
+    def body(self) -> dict[str, JsonValue]:
+        """The share without its release, as the ledger records it."""
+        return {
+            "agreement": self.agreement,
+            "agreement_sha256": self.agreement_sha256,
+            "recipient": self.recipient,
+            "purpose": self.purpose,
+            "legal_basis": self.legal_basis,
+            "valid_from": self.valid_from.isoformat(),
+            "valid_until": self.valid_until.isoformat(),
+            "shared_on": self.shared_on.isoformat(),
+            "bundle_sha256": self.bundle_sha256,
+        }
+
+    @classmethod
+    def of(cls, entry: "Entry") -> "Share":
+        """Read back what a SHARE entry records."""
+        says: dict[str, Any] = json.loads(entry.body)
+        days = {name: date.fromisoformat(says[name]) for name in ("valid_from", "valid_until", "shared_on")}
+        return cls(entry.key, **(says | days))
 
 
 @dataclass(frozen=True)

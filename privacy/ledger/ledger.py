@@ -21,6 +21,7 @@ from privacy.ledger.entries import (
     RecordedCharge,
     ReleaseKey,
     Seal,
+    Share,
     Specification,
     approvals,
     as_seal,
@@ -250,6 +251,38 @@ class Ledger:
         rules.require_digests(bundle_sha256)
         body: dict[str, JsonValue] = {"bundle_sha256": bundle_sha256}
         self._write(lambda connection: self._append_once(connection, EntryKind.PUBLISH, key, body))
+
+    def share(self, share: Share) -> None:
+        """Record that a published release goes to a recipient under an agreement; a second time changes nothing.
+
+        It is recorded before it goes: what a crash keeps back is made again, what went was recorded.
+
+        Raises:
+            SealLostError: The release is burned.
+            SpecificationChangedError: It was shared under this agreement in another way.
+            PrivacyError: The release is not published, or the agreement does not hold today.
+        """
+
+        def write(connection: Connection) -> None:
+            head = tables.read_head(connection)
+            earlier = [Share.of(entry) for entry in tables.find(connection, share.key, EntryKind.SHARE)]
+            rules.refuse_other_share(share, earlier)
+            if share not in earlier:
+                entry = self._append(connection, head, EntryKind.SHARE, share.key, share.body)
+                rules.refuse_out_of_term(share, entry.at)  # by the ledger's own clock; refused, nothing is written
+            elif EntryKind.BURN in tables.kinds(connection, share.key):
+                raise rules.burned(share.key)
+
+        self._write(write)
+
+    def shares(self) -> tuple[Share, ...]:
+        """What was shared with whom, in that order; of releases burned since too."""
+        return self._read(tables.read_shares)
+
+    def published(self, key: ReleaseKey) -> tuple[str, ...]:
+        """Digests of the bundles of a release that left, oldest first; also where it was burned since."""
+        found = self._read(lambda connection: tables.find(connection, key, EntryKind.PUBLISH))
+        return tuple(str(entry.says["bundle_sha256"]) for entry in found)
 
     def burn(self, key: ReleaseKey) -> None:
         """Record that the artefact of a release is lost: never drawn again, its budget stays spent.

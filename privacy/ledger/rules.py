@@ -11,6 +11,7 @@ from privacy.ledger.entries import (
     EntryKind,
     Opening,
     ReleaseKey,
+    Share,
     Specification,
     body_text,
     require_approval,
@@ -31,6 +32,10 @@ _TURNS: Final[Mapping[EntryKind, tuple[frozenset[EntryKind], frozenset[EntryKind
     EntryKind.SEAL: (frozenset({EntryKind.RESERVE}), frozenset({EntryKind.SEAL, EntryKind.BURN})),
     EntryKind.APPROVE: (frozenset({EntryKind.SEAL}), frozenset({EntryKind.BURN})),
     EntryKind.PUBLISH: (frozenset({EntryKind.SEAL, EntryKind.APPROVE}), frozenset({EntryKind.BURN})),
+    EntryKind.SHARE: (
+        frozenset({EntryKind.SEAL, EntryKind.APPROVE, EntryKind.PUBLISH}),
+        frozenset({EntryKind.BURN}),
+    ),
     EntryKind.BURN: (frozenset({EntryKind.RESERVE}), frozenset({EntryKind.BURN})),
 }
 """What a release's earlier entries must hold before an entry of a kind, and must not hold."""
@@ -44,14 +49,19 @@ def refuse_out_of_turn(kind: EntryKind, key: ReleaseKey, past: frozenset[EntryKi
     if missing := needed - past:
         raise PrivacyError(
             f"{kind} of {key} comes before its {', '.join(sorted(missing))}.",
-            expected="RESERVE, then SEAL, then APPROVE, then PUBLISH",
+            expected="RESERVE, then SEAL, then APPROVE, then PUBLISH, then SHARE",
             remedy=f"run `whimbrel {_VERB[min(missing, key=list(EntryKind).index)]} {key.product} {key.period}` first",
         )
     if past & barred:
         raise PrivacyError(f"{kind} of {key} is there already.", expected="one", remedy="use the first")
 
 
-_VERB: Final = {EntryKind.RESERVE: "release", EntryKind.SEAL: "release", EntryKind.APPROVE: "approve release"}
+_VERB: Final = {
+    EntryKind.RESERVE: "release",
+    EntryKind.SEAL: "release",
+    EntryKind.APPROVE: "approve release",
+    EntryKind.PUBLISH: "publish",
+}
 """The command that writes what is missing."""
 
 
@@ -169,6 +179,33 @@ def refuse_too_few_signers(opening: Opening, approvals: Iterable[Mapping[str, Js
             f"The opening of {opening.event} has {len(signers)} signers.",
             expected=f"{SIGNERS_TO_OPEN} people's signatures",
             remedy="have a second person sign the same opening",
+        )
+
+
+def refuse_other_share(share: Share, earlier: Iterable[Share]) -> None:
+    """Refuse to share a release twice under one agreement in two ways."""
+    for other in earlier:
+        if (other.key, other.agreement) == (share.key, share.agreement) and other != share:
+            raise SpecificationChangedError(
+                f"{share.key} was shared under {share.agreement} on {other.shared_on}, in another way.",
+                expected=f"the agreement with SHA-256 {other.agreement_sha256} and the bundle made then",
+                remedy="hand out that bundle again, or give the changed agreement an id of its own",
+            )
+
+
+def refuse_out_of_term(share: Share, at: str) -> None:
+    """Refuse a share that its agreement does not cover at the instant of its entry."""
+    if share.shared_on.isoformat() != at[:10]:
+        raise PrivacyError(
+            f"The share of {share.key} says {share.shared_on}, and is recorded on {at[:10]}.",
+            expected="one day, UTC",
+            remedy="share it again: nothing was recorded",
+        )
+    if not share.valid_from <= share.shared_on <= share.valid_until:
+        raise PrivacyError(
+            f"The agreement {share.agreement} does not hold on {share.shared_on}.",
+            expected=f"a day from {share.valid_from} to {share.valid_until}",
+            remedy="agree anew, under another id",
         )
 
 

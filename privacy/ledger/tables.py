@@ -23,7 +23,7 @@ from sqlalchemy import (
     select,
 )
 
-from privacy.ledger.entries import Entry, EntryKind, Opening, ReleaseKey, Seal, as_seal
+from privacy.ledger.entries import Entry, EntryKind, Opening, ReleaseKey, Seal, Share, as_seal
 from privacy.unit import Charge
 from schemas.errors import ConfigError, LedgerError
 
@@ -181,6 +181,13 @@ def read_openings(connection: Connection) -> tuple[Opening, ...]:
     """All events that were opened, in that order."""
     rows = connection.execute(select(ENTRIES).where(ENTRIES.c.kind == str(EntryKind.OPEN)).order_by(ENTRIES.c.position))
     return tuple(Opening.of(_as_entry(row).says) for row in rows)
+
+
+def read_shares(connection: Connection) -> tuple[Share, ...]:
+    """All that was shared, in that order."""
+    shared = select(ENTRIES).where(ENTRIES.c.kind == str(EntryKind.SHARE))
+    rows = connection.execute(shared.order_by(ENTRIES.c.position))
+    return tuple(Share.of(_as_entry(row)) for row in rows)
 
 
 def charged(connection: Connection, pool: str, privacy_month: str) -> int:

@@ -20,7 +20,7 @@ from privacy.canonical import sha256_hex
 from privacy.ledger import Charge, ReleaseKey, Specification
 from schemas.errors import BudgetExceededError, PrivacyError, SealLostError, SpecificationChangedError
 from tests.conftest import LEDGERS
-from tests.ledgers import EVENT_POOLS, approval, event_release, opening
+from tests.ledgers import EVENT_POOLS, approval, event_release, opening, share_of
 
 CAPS = {"routine": 20, "emergency": 12}
 EXAMPLES = {"sqlite": 30, "postgresql": 6}
@@ -70,6 +70,7 @@ class LedgerMachine(RuleBasedStateMachine):
         self.ledgers = [place.open(), place.open()]
         self.specs, self.seals, self.openings = {}, {}, {}
         self.approvals, self.published, self.burned = set(), set(), set()
+        self.shares = {}
 
     def spent(self):
         charged = [charge for spec in self.specs.values() if spec.event is None for charge in spec.charges]
@@ -188,6 +189,18 @@ class LedgerMachine(RuleBasedStateMachine):
         if succeeds(lambda: self.ledgers[hand].publish(key, bundle_sha256=digest), refusal):
             self.published.add((key, digest))
 
+    @precondition(lambda self: self.published)
+    @rule(hand=HANDS, pick=ANY, stray=ALL_KEYS, agreement=st.sampled_from(["town", "bank"]), digest=DIGESTS)
+    def share(self, hand, pick, stray, agreement, digest):
+        left = {key: None for key, _ in sorted(self.published)}
+        key = self.one_of(left, pick, stray)
+        shared = replace(share_of(key, agreement=agreement), bundle_sha256=digest)
+        refusal = self.refusal_after(key, self.seals, left)
+        if self.shares.get((key, agreement), shared) != shared:
+            refusal = SpecificationChangedError
+        if succeeds(lambda: self.ledgers[hand].share(shared), refusal):
+            self.shares[key, agreement] = shared
+
     @precondition(lambda self: len(self.specs) > len(self.burned) + 1)
     @rule(hand=HANDS, pick=ANY, stray=ALL_KEYS)
     def burn(self, hand, pick, stray):
@@ -230,10 +243,11 @@ class LedgerMachine(RuleBasedStateMachine):
             signers = {given["signer"] for given in self.ledgers[0].approvals(key)}
             assert signers == {signer for of, signer in self.approvals if of == key}
         assert list(self.ledgers[1].openings()) == list(self.openings.values())
+        assert list(self.ledgers[1].shares()) == list(self.shares.values())
 
     @invariant()
     def the_chain_holds_one_entry_for_each_thing_that_happened(self):
-        happened = (self.specs, self.seals, self.openings, self.approvals, self.published, self.burned)
+        happened = (self.specs, self.seals, self.openings, self.approvals, self.published, self.burned, self.shares)
 
         assert self.ledgers[0].check() == sum(map(len, happened))
         assert self.ledgers[0].entries() == self.ledgers[1].entries()

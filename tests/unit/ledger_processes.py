@@ -32,7 +32,7 @@ from privacy.release import release
 from privacy.unit import Charge, Period
 from privacy.vault import Vault
 from tests.installations import plan_over
-from tests.ledgers import CAPS, TWO_PEOPLE, approval, opening, specification
+from tests.ledgers import CAPS, TWO_PEOPLE, approval, opening, share_of, specification
 
 KEY = ReleaseKey("od_trips", "2026-W10")
 CELLS = h3.grid_disk(h3.latlng_to_cell(-14.06, 66.13, 6), 1)
@@ -113,6 +113,7 @@ def operations(ledger):
         "seal": lambda: ledger.seal(KEY, artefact_sha256=draw, inputs_sha256=inputs),
         "approve": lambda: ledger.approve(KEY, approval()),
         "publish": lambda: ledger.publish(KEY, bundle_sha256=draw),
+        "share": lambda: ledger.share(share_of(KEY)),
         "open": lambda: ledger.open_event(opening(), approvals=TWO_PEOPLE, caps=CAPS),
         "burn": lambda: ledger.burn(KEY),
     }

@@ -27,7 +27,9 @@ from jobs.config import (
     IngestConfig,
     NetworkConfig,
     PseudonymConfig,
+    PurposeConfig,
     RetentionConfig,
+    SharingConfig,
     SourceConfig,
     StorageConfig,
 )
@@ -52,7 +54,7 @@ POLICY: Final = Policy.load()
 
 SECTIONS: Final = (
     CountryConfig, StorageConfig, EngineConfig, PseudonymConfig, CellsConfig, IngestConfig, SourceConfig,
-    RetentionConfig, ApprovalConfig, NetworkConfig, BoundariesConfig,
+    RetentionConfig, ApprovalConfig, NetworkConfig, BoundariesConfig, PurposeConfig, SharingConfig,
 )  # fmt: skip
 
 _NAMED_TEST = re.compile(r"(tests/[\w/]+\.py)::(\w+)")

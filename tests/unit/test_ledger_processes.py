@@ -104,6 +104,6 @@ def test_a_process_killed_at_any_statement_leaves_all_or_nothing(place):
     kills = Counter(name for _, name, _ in lines)
 
     assert {(word, nothing) for word, _, nothing in lines} == {("killed", "True")}
-    assert set(kills) == {"reserve", "seal", "approve", "publish", "open", "burn"}
+    assert set(kills) == {"reserve", "seal", "approve", "publish", "share", "open", "burn"}
     assert min(kills.values()) >= 5  # begin, reads, an insert, commit
     assert Counter(kinds(place.open())) == dict.fromkeys(EntryKind, 1)

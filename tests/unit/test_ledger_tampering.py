@@ -29,6 +29,7 @@ from tests.ledgers import (
     event_release,
     opening,
     sealed_release,
+    share_of,
     specification,
 )
 
@@ -40,6 +41,7 @@ def write_everything(ledger):
     flood = opening()
     approved_release(ledger, W10)
     ledger.publish(W10, bundle_sha256=BUNDLE)
+    ledger.share(share_of(W10))
     sealed_release(ledger, W11)
     ledger.burn(W11)
     sealed_release(ledger, R2)

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from privacy.canonical import canonical_json
 from privacy.signing import (
     BundleStatement,
+    Erratum,
     EventOpening,
     PrivateKey,
     PublicKey,
@@ -36,6 +37,7 @@ STATEMENTS = {
     "release": ReleaseApproval("od_trips", "2026-W10", 1, ARTEFACT),
     "opening": EventOpening("cyclone-ana", "cyclone", "displacement", date(2026, 5, 12), "emergency", ARTEFACT),
     "bundle": BundleStatement("od_trips_2026-W10_r1", ARTEFACT),
+    "erratum": Erratum("e1", "od_trips_2026-W10_r1", "withdrawn", "Towers were misplaced", date(2026, 4, 1)),
 }
 AMINA, BAO = key_of("Amina"), key_of("Bao")
 
