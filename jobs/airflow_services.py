@@ -126,11 +126,13 @@ class Airflow:
         return next(iter(self._running.values())).pid
 
     def stop(self) -> None:
-        """End all services and whatever they started; who does not end by itself is killed."""
-        self._signal(signal.SIGTERM)
-        self._wait_for_end()
-        self._signal(signal.SIGKILL)
-        self._running.clear()
+        """End all services and whatever they started; who does not end by itself is killed, at a second Ctrl-C all."""
+        try:
+            self._signal(signal.SIGTERM)
+            self._wait_for_end()
+        finally:
+            self._signal(signal.SIGKILL)
+            self._running.clear()
 
     def _signal(self, number: signal.Signals) -> None:
         if self._running:

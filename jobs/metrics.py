@@ -52,7 +52,7 @@ class Gauge:
 HELP: Final = {
     "whimbrel_verb_last_run_timestamp_seconds": "When a verb last ended.",
     "whimbrel_verb_last_success_timestamp_seconds": "When a verb last ended well.",
-    "whimbrel_verb_last_exit_code": "0 done, 1 a defect, 2 a refusal, 3 waits for a signature.",
+    "whimbrel_verb_last_exit_code": "0 done, 1 a defect, 2 a refusal, 3 waits for a signature, 130 Ctrl-C.",
     "whimbrel_pool_left_micro_rho": "What may still be charged to a pool in a privacy month.",
     "whimbrel_pool_cap_micro_rho": "The most that a pool may be charged in a privacy month.",
     "whimbrel_releases": "Releases by the last thing that the ledger says of them.",
