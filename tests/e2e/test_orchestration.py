@@ -157,7 +157,7 @@ def test_a_delivery_that_never_comes_or_half_of_one_is_told_and_ends_in_a_clear_
         told = airflow.log(DAILY, run, "wait_for_delivery")
         assert f"No complete delivery came: {day}/_SUCCESS is not there" in told
         assert "Remedy: ask whoever delivers" in told
-    wait_until(lambda: "The day is late" in (airflow.home / "triggerer.log").read_text(), "the deadline to be told")
+    wait_until(lambda: "The day is late" in (airflow.home / "scheduler.log").read_text(), "the deadline to be told")
 
 
 @pytest.mark.parametrize(
