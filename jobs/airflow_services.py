@@ -193,11 +193,20 @@ class Airflow:
         found = self.call("GET", f"/api/v2/dags/{dag}/dagRuns/{run}/taskInstances")["task_instances"]
         return {task["task_id"]: task["state"] for task in found}
 
+    def tries(self, dag: str, run: str, task: str) -> int:
+        """How often a task was tried."""
+        return int(self.call("GET", f"/api/v2/dags/{dag}/dagRuns/{run}/taskInstances/{task}")["try_number"])
+
+    def clear(self, dag: str, run: str, *tasks: str) -> None:
+        """Have tasks, and what follows them, run again."""
+        body = {"task_ids": list(tasks), "dag_run_id": run, "dry_run": False, "only_failed": False}
+        options = {"include_downstream": True, "reset_dag_runs": True}
+        self.call("POST", f"/api/v2/dags/{dag}/clearTaskInstances", body | options)
+
     def log(self, dag: str, run: str, task: str) -> str:
         """Log of the last attempt of a task, as its page shows it."""
         path = f"/api/v2/dags/{dag}/dagRuns/{run}/taskInstances/{task}"
-        attempt = self.call("GET", path)["try_number"]
-        lines = self.call("GET", f"{path}/logs/{attempt}?full_content=true")["content"]
+        lines = self.call("GET", f"{path}/logs/{self.tries(dag, run, task)}?full_content=true")["content"]
         return "\n".join(json.dumps(line) if isinstance(line, dict) else str(line) for line in lines)
 
     def answer(self, dag: str, run: str, task: str, option: str, *, user: str = "dpo") -> None:

@@ -103,13 +103,6 @@ def in_state(airflow, dag, run, task, *states):
     return wait_until(lambda: airflow.tasks(dag, run).get(task) in states, f"{task} to be {states}")
 
 
-def clear(airflow, dag, run, *tasks):
-    """Press Clear on tasks and what follows them."""
-    body = {"dag_run_id": run, "task_ids": list(tasks), "dry_run": False, "only_failed": False}
-    options = {"include_downstream": True, "reset_dag_runs": True}
-    airflow.call("POST", f"/api/v2/dags/{dag}/clearTaskInstances", body | options)
-
-
 def mark_as_success(airflow, dag, run, task):
     """Press Mark as success, as an administrator."""
     path = f"/api/v2/dags/{dag}/dagRuns/{run}/taskInstances/{task}"
@@ -145,7 +138,7 @@ def test_a_missing_connection_is_a_failed_task_that_says_how_to_make_it(airflow,
 
     path = {"connection_id": CONNECTION, "conn_type": "fs", "extra": json.dumps({"path": str(deliveries)})}
     airflow.call("POST", "/api/v2/connections", path)
-    clear(airflow, DAILY, run, "wait_for_delivery")
+    airflow.clear(DAILY, run, "wait_for_delivery")
     assert set(over(airflow, DAILY, run).values()) == {"success"}
 
 
@@ -228,6 +221,7 @@ def test_an_approval_marked_as_success_by_an_administrator_publishes_nothing(air
     assert "ApprovalError" in told
     assert "whimbrel approve release od_trips 2026-W10" in told
     assert "Whimbrel refused (exit code 2)" in told
+    assert airflow.tries(WEEKLY, week, "od_trips.publish") == 1
     assert entries(desk) == ["RESERVE", "SEAL"]
     assert not any(desk.storage.release.iterdir())
 
@@ -239,7 +233,7 @@ def test_publish_marked_as_success_writes_nothing_either_and_a_signature_publish
     assert not any(desk.storage.release.iterdir())
 
     approve(desk.config, key)
-    clear(airflow, WEEKLY, week, "od_trips.publish")
+    airflow.clear(WEEKLY, week, "od_trips.publish")
     in_state(airflow, WEEKLY, week, "od_trips.publish", "success")
     verify_bundle(desk.storage.release / key.slug)
     assert entries(desk) == ["RESERVE", "SEAL", "APPROVE", "PUBLISH"]
@@ -272,6 +266,9 @@ def test_neither_metadata_nor_logs_of_airflow_hold_a_number_of_the_data(airflow,
                 kept = {entry["key"] for entry in airflow.call("GET", path)["xcom_entries"]}
                 assert kept <= {"skipmixin_key", "return_value"}, (task, kept)
                 assert "return_value" not in kept or task == "od_trips.approval"
+    announced_days = airflow.call("GET", "/api/v2/assets/events?limit=100")["asset_events"]
+    assert len(announced_days) >= 7
+    assert all(event["extra"] == {} for event in announced_days), "an event tells more than its day"
     records = [json.loads(file.read_text()) for file in (desk.storage.confidential / "deliveries").glob("*.json")]
     counts = {str(record[name]) for record in records for name in ("read", "kept") if record[name] > 9_999}
     assert counts
