@@ -116,10 +116,19 @@ def gauges(config: Config, folder: Path) -> Iterator[Gauge]:
     yield from _disks(config)
     with suppress(WhimbrelError):  # a storage root that is refused is told by the verb itself, and by `doctor`
         yield from _days(Storage.of(config.storage))
+    if _is_new(config):
+        return
     try:
         yield from _ledger(config)
     except WhimbrelError:
         yield Gauge("whimbrel_ledger_readable", 0)
+
+
+def _is_new(config: Config) -> bool:
+    """Tell whether there is no ledger because nothing was released yet: nobody is to be alarmed then."""
+    inside, outside = config.storage.confidential, config.storage.release
+    released = [*(inside / "vault").glob("*"), *outside.glob("*/card.json")]
+    return config.storage.ledger is None and not (inside / "ledger.sqlite").exists() and not released
 
 
 def _verbs(runs: Path) -> Iterator[Gauge]:
