@@ -121,7 +121,7 @@ def test_a_second_interrupt_while_services_end_kills_them_at_once(tmp_path, monk
     with pytest.raises(KeyboardInterrupt):
         made.stop()
     assert deaf.wait(timeout=20) == -signal.SIGKILL
-    assert _family({deaf.pid}, deaf.pid) == []
+    assert wait_until(lambda: not _family({deaf.pid}, deaf.pid))
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
