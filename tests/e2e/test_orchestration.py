@@ -21,20 +21,23 @@ from tests.approvals import approve
 from tests.e2e.installed import install
 from tests.installations import WEEK
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(2_000)]  # its processes share a machine with whatever else runs
 
-DAILY, WEEKLY = "cdr_daily", "weekly_release"
+DAILY, WEEKLY, EMERGENCY = "cdr_daily", "weekly_release", "emergency_displacement"
+EVERY_NIGHT = ("retention", "ledger_audit")
+ANA = {"event": "ana", "onset": "2026-03-10", "area": "ab" * 32, "signatures": ["12" * 8, "34" * 8]}
 MONDAY, SUNDAY = map(str, (WEEK.first_day, WEEK.last_day))
 NEVER, HALF = "2026-03-20", "2026-03-21"
 CONNECTION = "whimbrel_deliveries"
-PATIENCE_S = 420
+PATIENCE_S = 900
 
 
 @pytest.fixture(scope="module")
 def desk(country, tmp_path_factory):
     toml = install(tmp_path_factory.mktemp("operator"), cells=country.folder / "cells.csv", ledger="sqlite:///l.sqlite")
     text = toml.read_text().replace('name = "spark"', 'name = "sail"')
-    toml.write_text(text.replace("sqlite:///l.sqlite", f"sqlite:///{toml.parent / 'ledger.sqlite'}"))
+    text = text.replace("sqlite:///l.sqlite", f"sqlite:///{toml.parent / 'ledger.sqlite'}")
+    toml.write_text(f"{text}\n[retention]\nquarantine_days = 4000\n")
     return Desk.of(Config.load(toml))
 
 
@@ -72,7 +75,7 @@ def airflow(desk, tmp_path_factory):
     }
     made = Airflow(tmp_path_factory.mktemp("home") / "af", airflow_environment(), variables, settings)
     with running(made) as up:
-        for dag in (DAILY, WEEKLY, "emergency_displacement"):
+        for dag in (DAILY, WEEKLY, EMERGENCY, *EVERY_NIGHT):
             up.unpause(dag)
         yield up
 
@@ -157,11 +160,9 @@ def test_a_delivery_that_never_comes_or_half_of_one_is_told_and_ends_in_a_clear_
     ("dag", "conf"),
     [
         (DAILY, {"day": "yesterday"}),
-        ("emergency_displacement", {}),
-        (
-            "emergency_displacement",
-            {"event": "ana", "onset": "2026-03-10", "area": "ab" * 32, "signatures": ["12" * 8]},
-        ),
+        (EMERGENCY, {}),
+        (EMERGENCY, {**ANA, "signatures": ANA["signatures"][:1]}),
+        (EMERGENCY, {**ANA, "onset": "10 March"}),
     ],
 )
 def test_parameters_outside_their_schema_start_nothing(airflow, dag, conf):
@@ -170,6 +171,15 @@ def test_parameters_outside_their_schema_start_nothing(airflow, dag, conf):
         airflow.trigger(dag, conf=conf)
     assert refused.value.code in {400, 422}
     assert len(airflow.runs(dag)) == before
+
+
+def test_an_emergency_that_nobody_opened_is_refused_before_anything_is_read(airflow):
+    run = airflow.trigger(EMERGENCY, conf=ANA)
+    states = over(airflow, EMERGENCY, run)
+    assert states.pop("check_opening") == "failed"
+    assert set(states.values()) == {"upstream_failed"}
+    assert "whimbrel emergency open ana" in airflow.log(EMERGENCY, run, "check_opening")
+    assert airflow.tries(EMERGENCY, run, "check_opening") == 1
 
 
 def test_a_backfill_a_rerun_and_a_scheduler_killed_leave_one_release_and_one_charge(airflow, desk):
@@ -257,9 +267,15 @@ def test_a_day_redone_after_the_release_was_sealed_changes_nothing_that_was_seal
     assert charged_once_each(desk)
 
 
+@pytest.mark.parametrize("dag", EVERY_NIGHT)
+def test_what_runs_every_night_passes_on_what_the_week_left(airflow, dag):
+    run = airflow.trigger(dag)
+    assert set(over(airflow, dag, run).values()) == {"success"}
+
+
 def test_neither_metadata_nor_logs_of_airflow_hold_a_number_of_the_data(airflow, desk):
     """Not one total before noise, of those long enough to be told from other numbers; and nothing in XCom."""
-    for dag in (DAILY, WEEKLY):
+    for dag in (DAILY, WEEKLY, EMERGENCY, *EVERY_NIGHT):
         for run in airflow.runs(dag):
             for task in airflow.tasks(dag, run["dag_run_id"]):
                 path = f"/api/v2/dags/{dag}/dagRuns/{run['dag_run_id']}/taskInstances/{task}/xcomEntries"
