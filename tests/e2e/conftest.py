@@ -4,6 +4,7 @@ from datetime import date
 
 import pytest
 
+from jobs.session import _java
 from jobs.storage import Storage
 from jobs.synth import synthesise
 from tests.e2e.cluster import standalone
@@ -19,7 +20,14 @@ def country(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def cluster(tmp_path_factory):
+def java():
+    """A Java for master, workers, executors and drivers: the machine's, or the packaged one."""
+    with _java():
+        yield
+
+
+@pytest.fixture(scope="session")
+def cluster(tmp_path_factory, java):
     with standalone(tmp_path_factory.mktemp("cluster") / "spark") as running:
         yield running
 
