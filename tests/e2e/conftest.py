@@ -19,7 +19,7 @@ def country(tmp_path_factory):
     return synthesise(folder, seed=5, subscribers=2_000, first_day=date(2026, 3, 2), days=7)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="session", autouse=True)
 def java():
     """A Java for master, workers, executors and drivers: the machine's, or the packaged one."""
     with _java():
@@ -27,7 +27,7 @@ def java():
 
 
 @pytest.fixture(scope="session")
-def cluster(tmp_path_factory, java):
+def cluster(tmp_path_factory):
     with standalone(tmp_path_factory.mktemp("cluster") / "spark") as running:
         yield running
 
