@@ -31,6 +31,8 @@ SUBSCRIBERS = 20_000
 SETTLED_MS = 3_000
 """The graph is laid out, and moves to its place, some time after its page is there."""
 
+PATIENCE_MS = 120_000
+
 AS_A_COLUMN = {
     "default_dag_view": "graph",
     f"direction-{demo.WEEKLY}": "DOWN",
@@ -71,6 +73,7 @@ def page_of(airflow, *, width, height):
     with sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=CHROMIUM, args=QUIETLY)
         page = browser.new_page(viewport={"width": width, "height": height})
+        page.set_default_timeout(PATIENCE_MS)
         page.goto(f"{airflow.address}/auth/login")
         page.fill("input[name=username]", "dpo")
         page.fill("input[name=password]", airflow.passwords["dpo"])
