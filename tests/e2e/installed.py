@@ -107,11 +107,13 @@ class Drivers:
         return process, log
 
 
-def ended(process, log, *, timeout=240):
-    """The exit code of a driver; what it told is shown where a test then fails."""
-    code = process.wait(timeout)
-    print(log.read_text(errors="replace")[-3000:])
-    return code
+def ended(process, log, *, timeout=600):
+    """The exit code of a driver, which is killed where it takes too long; what it told is shown where a test then fails."""
+    try:
+        return process.wait(timeout)
+    finally:
+        process.kill()
+        print(log.read_text(errors="replace")[-3000:])
 
 
 TOTALS = Path(__file__).with_name("exact_totals.py")

@@ -112,8 +112,7 @@ def test_a_day_and_a_week_go_through_the_dags_while_workers_are_lost(
     """The connection is corrected and the day's task cleared: it is ingested, and the week released by the DAGs; each
     loses a worker; one charge, one seal, one bundle.
     """
-    while len(cluster.workers) < 2:
-        cluster.add_worker()
+    cluster.fill()
     name_the_master(airflow, cluster.port, "PATCH", "/spark_default")
     (day,) = [run["dag_run_id"] for run in airflow.runs("cdr_daily")]
     airflow.clear("cdr_daily", day, "ingest")
@@ -125,7 +124,7 @@ def test_a_day_and_a_week_go_through_the_dags_while_workers_are_lost(
         deliver(session, config, [country.folder / "whimbrel"], last=SUNDAY)
         assert exact_totals(session, desk.config) == exact_totals(session, config)
 
-    cluster.add_worker()
+    cluster.fill()
     airflow.unpause("weekly_release")
     week = airflow.trigger("weekly_release", partition=str(MONDAY))
     wait_for(airflow, "weekly_release", week, lambda: _is(airflow, week, "od_trips.aggregate", "running"))
