@@ -108,7 +108,7 @@ class Drivers:
 
 
 def ended(process, log, *, timeout=600):
-    """The exit code of a driver, which is killed if it takes too long; what it told is shown where a test then fails."""
+    """The exit code of a driver, which is killed if it takes too long; what it told is shown if a test then fails."""
     try:
         return process.wait(timeout)
     finally:
