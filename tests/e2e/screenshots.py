@@ -29,7 +29,7 @@ QUIETLY = [
 ]
 SUBSCRIBERS = 20_000
 SETTLED_MS = 3_000
-"""The graph is laid out, and moves to its place, some time after its page is there."""
+"""Pages move to their place some time after they are there, the graph last."""
 
 PATIENCE_MS = 120_000
 
@@ -55,10 +55,13 @@ def main(images):
             with page_of(airflow, width=1280, height=640) as page:
                 page.goto(f"{airflow.address}{run}/tasks/{demo.KEY.product}.approval/required_actions")
                 page.get_by_role("button", name="Approve").wait_for()
+                page.wait_for_timeout(SETTLED_MS)
                 page.screenshot(path=images / "airflow-approval.png")
             demo._approve(airflow, desk, out)
             demo._reached(airflow, "publish", ("success",))
             with page_of(airflow, width=860, height=1140) as page:
+                for name, value in AS_A_COLUMN.items():
+                    page.evaluate("([name, value]) => localStorage.setItem(name, value)", [name, json.dumps(value)])
                 page.goto(airflow.address + run)
                 page.get_by_label("Collapse Details Panel").click()
                 page.wait_for_timeout(SETTLED_MS)
@@ -79,8 +82,6 @@ def page_of(airflow, *, width, height):
         page.fill("input[name=password]", airflow.passwords["dpo"])
         page.click("button[type=submit]")
         page.wait_for_url(f"{airflow.address}/")
-        for name, value in AS_A_COLUMN.items():
-            page.evaluate("([name, value]) => localStorage.setItem(name, value)", [name, json.dumps(value)])
         yield page
         browser.close()
 
