@@ -59,7 +59,7 @@ def main(images):
                 page.screenshot(path=images / "airflow-approval.png")
             demo._approve(airflow, desk, out)
             demo._reached(airflow, "publish", ("success",))
-            with page_of(airflow, width=860, height=1140) as page:
+            with page_of(airflow, width=980, height=1160) as page:
                 for name, value in AS_A_COLUMN.items():
                     page.evaluate("([name, value]) => localStorage.setItem(name, value)", [name, json.dumps(value)])
                 page.goto(airflow.address + run)
