@@ -30,7 +30,7 @@ _SERVICES: Final = {
 }
 """Nothing serves logs over the network: the API server reads the files."""
 
-_START_S: Final = 120
+_START_S: Final = 300
 _STOP_S: Final = 20
 
 
