@@ -32,6 +32,8 @@ _SERVICES: Final = {
 
 _START_S: Final = 300
 _STOP_S: Final = 20
+_ANSWER_S: Final = 300
+"""A busy machine answers late; that is no reason to end a run."""
 
 
 def airflow_environment() -> Path:
@@ -157,7 +159,7 @@ class Airflow:
         data = None if body is None else json.dumps(body).encode()
         request = Request(self.address + path, data, headers, method=method)  # noqa: S310  loopback, http
         try:
-            with urlopen(request, timeout=60) as answer:  # noqa: S310
+            with urlopen(request, timeout=_ANSWER_S) as answer:  # noqa: S310
                 text = answer.read()
         except HTTPError as error:
             error.msg = f"{error.msg}: {error.read().decode()[:2000]}"
