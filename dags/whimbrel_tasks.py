@@ -18,7 +18,6 @@ from airflow.providers.standard.operators.bash import BashOperator
 from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.providers.standard.sensors.filesystem import FileSensor
 from airflow.sdk import (
-    AsyncCallback,
     BaseHook,
     BaseOperator,
     Context,
@@ -27,6 +26,7 @@ from airflow.sdk import (
     Param,
     RetryDecision,
     RetryPolicy,
+    SyncCallback,
     TaskGroup,
     TriggerRule,
     chain,
@@ -341,17 +341,20 @@ def published(*words: str) -> BaseOperator:
 
 
 def arrival_alert() -> DeadlineAlert:
-    """Tells that a day is not through although it should be."""
+    """Tells that a day is not through although it should be.
+
+    The executor calls it, which finds these files; the triggerer does not.
+    """
     return DeadlineAlert(
         name="A day's delivery is late",
         reference=DeadlineReference.DAGRUN_QUEUED_AT,
         interval=_ALERT,
-        callback=AsyncCallback(tell_late),
+        callback=SyncCallback(tell_late),
     )
 
 
-async def tell_late(**kwargs: Any) -> None:
-    """Write a line to the triggerer's log that a monitor can look for; the run shows the missed deadline as well."""
+def tell_late(**kwargs: Any) -> None:
+    """Write a line to the scheduler's log that a monitor can look for; the run shows the missed deadline as well."""
     run = kwargs.get("context", {}).get("dag_run", {})
     structlog.get_logger("whimbrel").error(
         "The day is late: its delivery has not come, or is not through. Ask whoever delivers, or read the run's log.",

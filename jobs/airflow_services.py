@@ -30,8 +30,10 @@ _SERVICES: Final = {
 }
 """Nothing serves logs over the network: the API server reads the files."""
 
-_START_S: Final = 120
+_START_S: Final = 300
 _STOP_S: Final = 20
+_ANSWER_S: Final = 300
+"""A busy machine answers late; that is no reason to end a run."""
 
 
 def airflow_environment() -> Path:
@@ -126,11 +128,13 @@ class Airflow:
         return next(iter(self._running.values())).pid
 
     def stop(self) -> None:
-        """End all services and whatever they started; who does not end by itself is killed."""
-        self._signal(signal.SIGTERM)
-        self._wait_for_end()
-        self._signal(signal.SIGKILL)
-        self._running.clear()
+        """End all services and whatever they started; who does not end by itself is killed, at a second Ctrl-C all."""
+        try:
+            self._signal(signal.SIGTERM)
+            self._wait_for_end()
+        finally:
+            self._signal(signal.SIGKILL)
+            self._running.clear()
 
     def _signal(self, number: signal.Signals) -> None:
         if self._running:
@@ -155,7 +159,7 @@ class Airflow:
         data = None if body is None else json.dumps(body).encode()
         request = Request(self.address + path, data, headers, method=method)  # noqa: S310  loopback, http
         try:
-            with urlopen(request, timeout=60) as answer:  # noqa: S310
+            with urlopen(request, timeout=_ANSWER_S) as answer:  # noqa: S310
                 text = answer.read()
         except HTTPError as error:
             error.msg = f"{error.msg}: {error.read().decode()[:2000]}"
@@ -191,11 +195,20 @@ class Airflow:
         found = self.call("GET", f"/api/v2/dags/{dag}/dagRuns/{run}/taskInstances")["task_instances"]
         return {task["task_id"]: task["state"] for task in found}
 
+    def tries(self, dag: str, run: str, task: str) -> int:
+        """How often a task was tried."""
+        return int(self.call("GET", f"/api/v2/dags/{dag}/dagRuns/{run}/taskInstances/{task}")["try_number"])
+
+    def clear(self, dag: str, run: str, *tasks: str) -> None:
+        """Have tasks, and what follows them, run again."""
+        body = {"task_ids": list(tasks), "dag_run_id": run, "dry_run": False, "only_failed": False}
+        options = {"include_downstream": True, "reset_dag_runs": True}
+        self.call("POST", f"/api/v2/dags/{dag}/clearTaskInstances", body | options)
+
     def log(self, dag: str, run: str, task: str) -> str:
         """Log of the last attempt of a task, as its page shows it."""
         path = f"/api/v2/dags/{dag}/dagRuns/{run}/taskInstances/{task}"
-        attempt = self.call("GET", path)["try_number"]
-        lines = self.call("GET", f"{path}/logs/{attempt}?full_content=true")["content"]
+        lines = self.call("GET", f"{path}/logs/{self.tries(dag, run, task)}?full_content=true")["content"]
         return "\n".join(json.dumps(line) if isinstance(line, dict) else str(line) for line in lines)
 
     def answer(self, dag: str, run: str, task: str, option: str, *, user: str = "dpo") -> None:

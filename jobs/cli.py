@@ -235,7 +235,7 @@ def _paths_of(source: SourceConfig, paths: list[Path] | None) -> list[Path]:
 @app.command("inspect", epilog="Example:  whimbrel inspect deliveries/2026-03-02 --name voice --out voice.toml")
 def inspect_files(
     paths: Annotated[list[Path] | None, typer.Argument(help="Event files, or folders of them.")] = None,
-    name: Annotated[str, typer.Option(help="Name of the drafted [sources.NAME].")] = "new",
+    name: Annotated[str, typer.Option(help="Name of the drafted \\[sources.NAME].")] = "new",
     out: Annotated[Path | None, typer.Option(help="File for the draft; default: standard output.")] = None,
     schema: Annotated[bool, typer.Option("--schema", help="Print the JSON schema of a mapping instead.")] = False,
 ) -> None:
@@ -355,7 +355,10 @@ def retention(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would expire, and delete nothing.")] = False,
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
-    """Delete confidential rows whose time is over by [retention], and record it; what left and what it cost stays."""
+    """Delete confidential rows whose time is over by `retention` of the configuration, and record it.
+
+    What left and what it cost stays.
+    """
     from jobs.console import retention_view
     from jobs.releases import Desk
     from jobs.retention import expire, require_nothing_held, what_is_due

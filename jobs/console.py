@@ -1,8 +1,9 @@
 """What the command line shows: progress while it works, tables when it is done."""
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import timedelta
 from itertools import groupby, islice
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final
@@ -60,16 +61,22 @@ class Steps:
             self._progress.update(self._current, completed=1, description=self._step)
 
 
-class LoggedSteps(Steps):
-    """The steps of a long run as lines of a log, one at the end of each."""
+class ToldSteps(Steps):
+    """The steps of a long run as lines, where nothing can turn: in a log, or in a file.
 
-    def __init__(self) -> None:
+    Args:
+        tell: What is done with a step that has begun (no duration yet), and again once it is finished (in seconds).
+    """
+
+    def __init__(self, tell: Callable[[str, float | None], None]) -> None:
+        self._tell = tell
         self._step, self._began_s = "", 0.0
 
     def __call__(self, step: str) -> None:
         """Finish the current step and begin another."""
         self.finish()
         self._step, self._began_s = step, time.monotonic()
+        self._tell(step, None)
 
     def note(self, how_far: str) -> None:
         """Nothing: a log tells of steps."""
@@ -77,22 +84,34 @@ class LoggedSteps(Steps):
     def finish(self) -> None:
         """Finish the current step."""
         if self._step:
-            journal.tell("info", "step", step=self._step, duration_s=round(time.monotonic() - self._began_s, 3))
+            self._tell(self._step, time.monotonic() - self._began_s)
         self._step = ""
+
+
+def _log_step(step: str, duration_s: float | None) -> None:
+    if duration_s is not None:
+        journal.tell("info", "step", step=step, duration_s=round(duration_s, 3))
+
+
+def _print_step(step: str, duration_s: float | None) -> None:
+    lasted = "" if duration_s is None else f"  {timedelta(seconds=round(duration_s))}"
+    ERR.print(f"{'·' if duration_s is None else '✓'} {step}{lasted}", markup=False, highlight=False, soft_wrap=True)
 
 
 @contextmanager
 def steps(**about: object) -> Iterator[Steps]:
     """Show steps on standard error, so that standard output holds results only; as a log where one is asked for.
 
+    Where standard error is no terminal, such as in a task of Airflow's, a step is a line as it begins and as it ends.
+
     Args:
         about: What the run is about, such as its product and period: for the log.
     """
     journal.present().about |= {name: str(value) for name, value in about.items()}
-    if journal.is_on():
-        logged = LoggedSteps()
-        yield logged
-        logged.finish()
+    if journal.is_on() or not ERR.is_terminal:
+        told = ToldSteps(_log_step if journal.is_on() else _print_step)
+        yield told
+        told.finish()
         return
     columns = (SpinnerColumn(finished_text="[green]✓"), TextColumn("{task.description}"), TimeElapsedColumn())
     with Progress(*columns, console=ERR) as progress:

@@ -4,13 +4,13 @@ import json
 import signal
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 from typing import Final
 
-from rich.panel import Panel
+from rich.console import Console
 
 from jobs.airflow_services import Airflow, airflow_environment, running
 from jobs.console import ERR, OUT, Steps, steps
@@ -31,12 +31,12 @@ _GIVE_UP_S: Final = 1800
 """A machine that needs longer has a fault that waiting does not mend."""
 
 _APPROVAL: Final = """\
-The week is drawn and sealed; nothing has left. In Airflow the task [bold]approval[/bold] waits.
-
-A DPO would now look at the release and sign its digest with a key of their own:
-    whimbrel approve release {product} {period} --key dpo.pem --config {config}
-The demo signs with a key that it made itself, and then presses Approve. Only the signature counts: marked as a success
-by an administrator, the approval publishes nothing, because [bold]publish[/bold] verifies the signature."""
+The week is drawn and sealed; nothing has left. In Airflow the task approval waits. A DPO would now look at the
+release and sign its digest with a key of their own:
+  whimbrel approve release {product} {period} --key {key} --config {config}
+The demo does so itself, and then presses Approve. Only the signature counts: marked as a success by an
+administrator, the approval publishes nothing, because publish verifies the signature.
+"""
 
 
 def run_demo_airflow(out: Path, *, subscribers: int, seed: int, leave: bool) -> None:
@@ -61,10 +61,11 @@ def run_demo_airflow(out: Path, *, subscribers: int, seed: int, leave: bool) -> 
         _deliver(out)
         progress("starting Airflow: API server, scheduler, DAG processor, triggerer")
         with running(Airflow(out / "airflow", environment, _variables(out))) as airflow:
+            _say(ERR, _pages(airflow))
             _run_week(airflow, desk, out, progress)
             verify_bundle(desk.storage.release / KEY.slug, trust=Trust.load(out / "trust.toml"))
             progress.finish()
-            OUT.print(Panel("\n".join(_where(airflow, out)), title="Published", expand=False))
+            _say(OUT, {**_where(out), **_pages(airflow)})
             if not leave:
                 _show_until_interrupted()
             progress("stopping Airflow")
@@ -99,6 +100,14 @@ def _variables(out: Path) -> dict[str, str]:
 
 def _run_week(airflow: Airflow, desk: Desk, out: Path, progress: Steps) -> None:
     """Seven days through the daily DAG, which start the weekly one; sign, answer, wait for the bundle."""
+    if _up_to_the_approval(airflow, progress):
+        _approve(airflow, desk, out)
+    progress(f"{WEEKLY}: publish")
+    _reached(airflow, "publish", ("success",))
+
+
+def _up_to_the_approval(airflow: Airflow, progress: Steps) -> bool:
+    """Tell whether a person is asked; in a folder in which the demo ran before, the release is published already."""
     week = Period.parse(WEEK)
     for dag in (DAILY, WEEKLY):
         airflow.unpause(dag)
@@ -109,14 +118,18 @@ def _run_week(airflow: Airflow, desk: Desk, out: Path, progress: Steps) -> None:
         if done == len(week.days):
             break
     progress(f"{WEEKLY}: reserve, aggregate, draw and seal, once seven days are announced")
-    if _reached(airflow, "approval", ("awaiting_input", "success")) == "awaiting_input":
-        progress(f"{WEEKLY}: approval")
-        told = _APPROVAL.format(product=KEY.product, period=WEEK, config=out / "whimbrel.toml")
-        ERR.print(Panel(told, title="Approval"))
-        sign_as_dpo(desk, KEY, out / "keys" / "dpo.pem")
-        airflow.answer(WEEKLY, _week_run(airflow), f"{KEY.product}.approval", "Approve")
-    progress(f"{WEEKLY}: publish")
-    _reached(airflow, "publish", ("success",))
+    asked = _reached(airflow, "approval", ("awaiting_input", "success")) == "awaiting_input"
+    progress(f"{WEEKLY}: approval")
+    return asked
+
+
+def _approve(airflow: Airflow, desk: Desk, out: Path) -> None:
+    """Sign as the DPO does where their key is, and answer as they do in Airflow."""
+    signer = out / "keys" / "dpo.pem"
+    told = _APPROVAL.format(product=KEY.product, period=WEEK, key=signer, config=out / "whimbrel.toml")
+    ERR.print(told, markup=False, highlight=False, soft_wrap=True)
+    sign_as_dpo(desk, KEY, signer)
+    airflow.answer(WEEKLY, _week_run(airflow), f"{KEY.product}.approval", "Approve")
 
 
 def _days_done(airflow: Airflow) -> Iterator[int]:
@@ -160,13 +173,27 @@ def _failed(airflow: Airflow, dag: str, run: str) -> WhimbrelError:
     return WhimbrelError(f"The task {task} of {dag} failed.", "", f"read its log in {log}")
 
 
-def _where(airflow: Airflow, out: Path) -> Iterator[str]:
-    """The addresses and commands to go on with."""
-    yield f"Bundle   {out / 'release' / KEY.slug}"
-    yield f"Pages    {airflow.address}/dags/{WEEKLY}"
-    yield f"Login    admin, password {airflow.passwords['admin']}; or dpo, password {airflow.passwords['dpo']}"
-    yield f"Check    whimbrel verify {out / 'release' / KEY.slug} --trust {out / 'trust.toml'}"
-    yield f"Cost     whimbrel ledger --config {out / 'whimbrel.toml'}"
+def _pages(airflow: Airflow) -> dict[str, str]:
+    """Where Airflow's pages are, and who may see them."""
+    return {
+        "Pages": f"{airflow.address}/dags/{WEEKLY}",
+        "Login": f"admin, password {airflow.passwords['admin']}; or dpo, password {airflow.passwords['dpo']}",
+    }
+
+
+def _where(out: Path) -> dict[str, str]:
+    """What was published, and the commands to go on with."""
+    return {
+        "Bundle": f"{out / 'release' / KEY.slug}",
+        "Check": f"whimbrel verify {out / 'release' / KEY.slug} --trust {out / 'trust.toml'}",
+        "Cost": f"whimbrel ledger --config {out / 'whimbrel.toml'}",
+    }
+
+
+def _say(console: Console, lines: Mapping[str, str]) -> None:
+    """Print lines that can be copied: none is broken where the screen ends."""
+    for name, line in lines.items():
+        console.print(f"{name:7} {line}", markup=False, highlight=False, soft_wrap=True)
 
 
 def _show_until_interrupted() -> None:
@@ -177,13 +204,14 @@ def _show_until_interrupted() -> None:
 
 @contextmanager
 def _ended_properly() -> Iterator[None]:
-    """Make a request to end what Ctrl-C is, so that nothing of Airflow stays behind."""
+    """Make a request to end, and a terminal that is closed, what Ctrl-C is: nothing of Airflow stays behind."""
 
     def interrupted(_number: int, _frame: FrameType | None) -> None:
         raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGTERM, interrupted)
+    before = {number: signal.signal(number, interrupted) for number in (signal.SIGTERM, signal.SIGHUP)}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)

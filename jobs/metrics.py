@@ -52,7 +52,7 @@ class Gauge:
 HELP: Final = {
     "whimbrel_verb_last_run_timestamp_seconds": "When a verb last ended.",
     "whimbrel_verb_last_success_timestamp_seconds": "When a verb last ended well.",
-    "whimbrel_verb_last_exit_code": "0 done, 1 a defect, 2 a refusal, 3 waits for a signature.",
+    "whimbrel_verb_last_exit_code": "0 done, 1 a defect, 2 a refusal, 3 waits for a signature, 130 Ctrl-C.",
     "whimbrel_pool_left_micro_rho": "What may still be charged to a pool in a privacy month.",
     "whimbrel_pool_cap_micro_rho": "The most that a pool may be charged in a privacy month.",
     "whimbrel_releases": "Releases by the last thing that the ledger says of them.",
@@ -116,10 +116,19 @@ def gauges(config: Config, folder: Path) -> Iterator[Gauge]:
     yield from _disks(config)
     with suppress(WhimbrelError):  # a storage root that is refused is told by the verb itself, and by `doctor`
         yield from _days(Storage.of(config.storage))
+    if _is_new(config):
+        return
     try:
         yield from _ledger(config)
     except WhimbrelError:
         yield Gauge("whimbrel_ledger_readable", 0)
+
+
+def _is_new(config: Config) -> bool:
+    """Tell whether there is no ledger because nothing was released yet: nobody is to be alarmed then."""
+    inside, outside = config.storage.confidential, config.storage.release
+    released = [*(inside / "vault").glob("*"), *outside.glob("*/card.json")]
+    return config.storage.ledger is None and not (inside / "ledger.sqlite").exists() and not released
 
 
 def _verbs(runs: Path) -> Iterator[Gauge]:

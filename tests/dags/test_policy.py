@@ -178,6 +178,7 @@ def test_a_delivery_is_awaited_without_a_worker_and_its_lateness_is_told(dags):
     assert sensor.filepath == "{{ day_of(dag_run, params) }}/_SUCCESS"
     (alert,) = dag.deadline if isinstance(dag.deadline, list) else [dag.deadline]
     assert alert.callback.path == "whimbrel_tasks.tell_late"
+    assert type(alert.callback).__name__ == "SyncCallback", "the triggerer does not find the DAGs' own modules"
 
 
 CLUSTER = """

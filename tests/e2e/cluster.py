@@ -75,7 +75,12 @@ class Cluster:
         """Spark's properties, for master, workers and drivers."""
         return self.home / "spark.conf"
 
-    def add_worker(self):
+    def fill(self):
+        """Have two workers again, whatever was lost before: with the last one a job would lose its cluster."""
+        while len(self.workers) < 2:
+            self._add_worker()
+
+    def _add_worker(self):
         """Start a worker of one core and wait until the master knows it."""
         self.started += 1
         local, log = self.home / f"local-{self.started}", self.home / f"worker-{self.started}.log"
@@ -101,6 +106,8 @@ class Cluster:
 
     def lose_a_worker_at_work(self, is_over):
         """Kill the worker whose executor first has something ready for the next stage; tell whether there was one.
+
+        The other one goes on: fill the cluster before the job begins.
 
         Args:
             is_over: Whether the job ended, so that there is nothing to wait for any more.
@@ -135,8 +142,7 @@ def standalone(home):
     master = cluster.daemon("master.Master", arguments, log)
     try:
         wait_for(lambda: "New state: ALIVE" in log.read_text(), master, log)
-        cluster.add_worker()
-        cluster.add_worker()
+        cluster.fill()
         yield cluster
     finally:
         for process in [master, *(worker.process for worker in cluster.workers)]:

@@ -4,6 +4,7 @@ from datetime import date
 
 import pytest
 
+from jobs.session import _java
 from jobs.storage import Storage
 from jobs.synth import synthesise
 from tests.e2e.cluster import standalone
@@ -16,6 +17,13 @@ def country(tmp_path_factory):
     """2,000 people over an ISO week, whose files bear the synthetic mark."""
     folder = tmp_path_factory.mktemp("synth") / "country"
     return synthesise(folder, seed=5, subscribers=2_000, first_day=date(2026, 3, 2), days=7)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def java():
+    """A Java for master, workers, executors and drivers: the machine's, or the packaged one."""
+    with _java():
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 import sys
-import sysconfig
 from pathlib import Path
 
 from jobs.submission import Cluster as Kind
@@ -73,14 +72,15 @@ class Drivers:
         """A Python with our dependencies and without us: what an editable installation adds is not read from here."""
         subprocess.run([sys.executable, "-m", "venv", "--without-pip", self.home / "python"], check=True)
         (folder,) = (self.home / "python/lib").glob("python3*/site-packages")
-        (folder / "dependencies.pth").write_text(sysconfig.get_paths()["purelib"])
+        (folder / "dependencies.pth").write_text("\n".join(path for path in sys.path if path.endswith("-packages")))
         return self.home / "python/bin/python"
 
     def knows_our_code(self):
         """Whether the driver's Python finds our code where nothing is submitted."""
-        command = [self.environment["PYSPARK_DRIVER_PYTHON"], "-c", "import pyspark, jobs"]
-        found = subprocess.run(command, env=self.environment, cwd=self.home, capture_output=True, check=False)
-        return found.returncode == 0
+        look = "import typer, pyspark; from importlib.util import find_spec; print(find_spec('jobs') is not None)"
+        command = [self.environment["PYSPARK_DRIVER_PYTHON"], "-c", look]
+        found = subprocess.run(command, env=self.environment, cwd=self.home, capture_output=True, text=True, check=True)
+        return found.stdout.strip() == "True"
 
     def start(self, *verb, master=None):
         """Submit a verb; return its driver's process and log."""
@@ -107,11 +107,13 @@ class Drivers:
         return process, log
 
 
-def ended(process, log, *, timeout=240):
-    """The exit code of a driver; what it told is shown where a test then fails."""
-    code = process.wait(timeout)
-    print(log.read_text(errors="replace")[-3000:])
-    return code
+def ended(process, log, *, timeout=600):
+    """The exit code of a driver, which is killed if it takes too long; what it told is shown if a test then fails."""
+    try:
+        return process.wait(timeout)
+    finally:
+        process.kill()
+        print(log.read_text(errors="replace")[-3000:])
 
 
 TOTALS = Path(__file__).with_name("exact_totals.py")

@@ -21,6 +21,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1_500)]  # its processes shar
 def test_an_ingest_that_loses_a_worker_at_work_writes_the_days_of_the_embedded_engine(
     cluster, drivers, toml, country, embedded
 ):
+    cluster.fill()
     process, log = drivers.start("ingest", country.folder / "whimbrel", "--days", WEEK, "--config", toml)
     assert cluster.lose_a_worker_at_work(lambda: process.poll() is not None), "it was over too soon"
 
@@ -36,7 +37,7 @@ def test_an_ingest_that_loses_a_worker_at_work_writes_the_days_of_the_embedded_e
 def test_exact_totals_are_those_of_the_embedded_engine_where_a_worker_is_lost_at_work(
     cluster, drivers, toml, embedded, tmp_path
 ):
-    cluster.add_worker()
+    cluster.fill()
     process, log = drivers.start_program(TOTALS, toml, WEEK, tmp_path / "totals.json")
     assert cluster.lose_a_worker_at_work(lambda: process.poll() is not None)
 
@@ -50,7 +51,7 @@ def test_exact_totals_are_those_of_the_embedded_engine_where_a_worker_is_lost_at
 def test_a_release_that_loses_a_worker_at_work_is_one_charge_one_draw_and_the_same_when_repeated(
     cluster, drivers, toml
 ):
-    cluster.add_worker()
+    cluster.fill()
     process, log = drivers.start("release", "od_trips", WEEK, "--config", toml)
     assert cluster.lose_a_worker_at_work(lambda: process.poll() is not None)
     assert ended(process, log) == 0

@@ -6,6 +6,7 @@ import shutil
 import signal
 import sys
 import time
+from collections import Counter
 from contextlib import suppress
 from pathlib import Path
 from urllib.error import HTTPError
@@ -20,20 +21,23 @@ from tests.approvals import approve
 from tests.e2e.installed import install
 from tests.installations import WEEK
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(2_000)]  # its processes share a machine with whatever else runs
 
-DAILY, WEEKLY = "cdr_daily", "weekly_release"
+DAILY, WEEKLY, EMERGENCY = "cdr_daily", "weekly_release", "emergency_displacement"
+EVERY_NIGHT = ("retention", "ledger_audit")
+ANA = {"event": "ana", "onset": "2026-03-10", "area": "ab" * 32, "signatures": ["12" * 8, "34" * 8]}
 MONDAY, SUNDAY = map(str, (WEEK.first_day, WEEK.last_day))
 NEVER, HALF = "2026-03-20", "2026-03-21"
 CONNECTION = "whimbrel_deliveries"
-PATIENCE_S = 420
+PATIENCE_S = 900
 
 
 @pytest.fixture(scope="module")
 def desk(country, tmp_path_factory):
     toml = install(tmp_path_factory.mktemp("operator"), cells=country.folder / "cells.csv", ledger="sqlite:///l.sqlite")
     text = toml.read_text().replace('name = "spark"', 'name = "sail"')
-    toml.write_text(text.replace("sqlite:///l.sqlite", f"sqlite:///{toml.parent / 'ledger.sqlite'}"))
+    text = text.replace("sqlite:///l.sqlite", f"sqlite:///{toml.parent / 'ledger.sqlite'}")
+    toml.write_text(f"{text}\n[retention]\nquarantine_days = 4000\n")
     return Desk.of(Config.load(toml))
 
 
@@ -71,7 +75,7 @@ def airflow(desk, tmp_path_factory):
     }
     made = Airflow(tmp_path_factory.mktemp("home") / "af", airflow_environment(), variables, settings)
     with running(made) as up:
-        for dag in (DAILY, WEEKLY, "emergency_displacement"):
+        for dag in (DAILY, WEEKLY, EMERGENCY, *EVERY_NIGHT):
             up.unpause(dag)
         yield up
 
@@ -102,13 +106,6 @@ def in_state(airflow, dag, run, task, *states):
     return wait_until(lambda: airflow.tasks(dag, run).get(task) in states, f"{task} to be {states}")
 
 
-def clear(airflow, dag, run, *tasks):
-    """Press Clear on tasks and what follows them."""
-    body = {"dag_run_id": run, "task_ids": list(tasks), "dry_run": False, "only_failed": False}
-    options = {"include_downstream": True, "reset_dag_runs": True}
-    airflow.call("POST", f"/api/v2/dags/{dag}/clearTaskInstances", body | options)
-
-
 def mark_as_success(airflow, dag, run, task):
     """Press Mark as success, as an administrator."""
     path = f"/api/v2/dags/{dag}/dagRuns/{run}/taskInstances/{task}"
@@ -124,7 +121,15 @@ def kill_the_scheduler(airflow):
 
 
 def entries(desk):
-    return [str(entry.kind) for entry in desk.ledger.entries()]
+    """What the ledger says of the week's trips, in order."""
+    return [str(entry.kind) for entry in desk.ledger.entries() if entry.key.product == "od_trips"]
+
+
+def charged_once_each(desk):
+    """Whether the week's trips, and the seven counts that the gate judges by, were charged, each once."""
+    counted = Counter(str(entry.key) for entry in desk.ledger.charges())
+    days = {f"active_subscribers {day} r1" for day in WEEK.days}
+    return counted == dict.fromkeys(days | {f"od_trips {WEEK} r1"}, 1)
 
 
 def test_a_missing_connection_is_a_failed_task_that_says_how_to_make_it(airflow, deliveries):
@@ -136,7 +141,7 @@ def test_a_missing_connection_is_a_failed_task_that_says_how_to_make_it(airflow,
 
     path = {"connection_id": CONNECTION, "conn_type": "fs", "extra": json.dumps({"path": str(deliveries)})}
     airflow.call("POST", "/api/v2/connections", path)
-    clear(airflow, DAILY, run, "wait_for_delivery")
+    airflow.clear(DAILY, run, "wait_for_delivery")
     assert set(over(airflow, DAILY, run).values()) == {"success"}
 
 
@@ -148,18 +153,16 @@ def test_a_delivery_that_never_comes_or_half_of_one_is_told_and_ends_in_a_clear_
         told = airflow.log(DAILY, run, "wait_for_delivery")
         assert f"No complete delivery came: {day}/_SUCCESS is not there" in told
         assert "Remedy: ask whoever delivers" in told
-    wait_until(lambda: "The day is late" in (airflow.home / "triggerer.log").read_text(), "the deadline to be told")
+    wait_until(lambda: "The day is late" in (airflow.home / "scheduler.log").read_text(), "the deadline to be told")
 
 
 @pytest.mark.parametrize(
     ("dag", "conf"),
     [
         (DAILY, {"day": "yesterday"}),
-        ("emergency_displacement", {}),
-        (
-            "emergency_displacement",
-            {"event": "ana", "onset": "2026-03-10", "area": "ab" * 32, "signatures": ["12" * 8]},
-        ),
+        (EMERGENCY, {}),
+        (EMERGENCY, {**ANA, "signatures": ANA["signatures"][:1]}),
+        (EMERGENCY, {**ANA, "onset": "10 March"}),
     ],
 )
 def test_parameters_outside_their_schema_start_nothing(airflow, dag, conf):
@@ -168,6 +171,15 @@ def test_parameters_outside_their_schema_start_nothing(airflow, dag, conf):
         airflow.trigger(dag, conf=conf)
     assert refused.value.code in {400, 422}
     assert len(airflow.runs(dag)) == before
+
+
+def test_an_emergency_that_nobody_opened_is_refused_before_anything_is_read(airflow):
+    run = airflow.trigger(EMERGENCY, conf=ANA)
+    states = over(airflow, EMERGENCY, run)
+    assert states.pop("check_opening") == "failed"
+    assert set(states.values()) == {"upstream_failed"}
+    assert "whimbrel emergency open ana" in airflow.log(EMERGENCY, run, "check_opening")
+    assert airflow.tries(EMERGENCY, run, "check_opening") == 1
 
 
 def test_a_backfill_a_rerun_and_a_scheduler_killed_leave_one_release_and_one_charge(airflow, desk):
@@ -185,7 +197,7 @@ def test_a_backfill_a_rerun_and_a_scheduler_killed_leave_one_release_and_one_cha
 
     assert len(airflow.runs(WEEKLY)) == 1
     assert entries(desk) == ["RESERVE", "SEAL"]
-    assert len(desk.ledger.charges()) == 1
+    assert charged_once_each(desk)
     assert not any(desk.storage.release.iterdir())
 
 
@@ -219,6 +231,7 @@ def test_an_approval_marked_as_success_by_an_administrator_publishes_nothing(air
     assert "ApprovalError" in told
     assert "whimbrel approve release od_trips 2026-W10" in told
     assert "Whimbrel refused (exit code 2)" in told
+    assert airflow.tries(WEEKLY, week, "od_trips.publish") == 1
     assert entries(desk) == ["RESERVE", "SEAL"]
     assert not any(desk.storage.release.iterdir())
 
@@ -230,7 +243,7 @@ def test_publish_marked_as_success_writes_nothing_either_and_a_signature_publish
     assert not any(desk.storage.release.iterdir())
 
     approve(desk.config, key)
-    clear(airflow, WEEKLY, week, "od_trips.publish")
+    airflow.clear(WEEKLY, week, "od_trips.publish")
     in_state(airflow, WEEKLY, week, "od_trips.publish", "success")
     verify_bundle(desk.storage.release / key.slug)
     assert entries(desk) == ["RESERVE", "SEAL", "APPROVE", "PUBLISH"]
@@ -251,18 +264,27 @@ def test_a_day_redone_after_the_release_was_sealed_changes_nothing_that_was_seal
     }
     assert {file.name: file.read_bytes() for file in bundle.iterdir() if file.is_file()} == before
     assert entries(desk) == ["RESERVE", "SEAL", "APPROVE", "PUBLISH"]
-    assert len(desk.ledger.charges()) == 1
+    assert charged_once_each(desk)
+
+
+@pytest.mark.parametrize("dag", EVERY_NIGHT)
+def test_what_runs_every_night_passes_on_what_the_week_left(airflow, dag):
+    run = airflow.trigger(dag)
+    assert set(over(airflow, dag, run).values()) == {"success"}
 
 
 def test_neither_metadata_nor_logs_of_airflow_hold_a_number_of_the_data(airflow, desk):
     """Not one total before noise, of those long enough to be told from other numbers; and nothing in XCom."""
-    for dag in (DAILY, WEEKLY):
+    for dag in (DAILY, WEEKLY, EMERGENCY, *EVERY_NIGHT):
         for run in airflow.runs(dag):
             for task in airflow.tasks(dag, run["dag_run_id"]):
                 path = f"/api/v2/dags/{dag}/dagRuns/{run['dag_run_id']}/taskInstances/{task}/xcomEntries"
                 kept = {entry["key"] for entry in airflow.call("GET", path)["xcom_entries"]}
                 assert kept <= {"skipmixin_key", "return_value"}, (task, kept)
                 assert "return_value" not in kept or task == "od_trips.approval"
+    announced_days = airflow.call("GET", "/api/v2/assets/events?limit=100")["asset_events"]
+    assert len(announced_days) >= 7
+    assert all(event["extra"] == {} for event in announced_days), "an event tells more than its day"
     records = [json.loads(file.read_text()) for file in (desk.storage.confidential / "deliveries").glob("*.json")]
     counts = {str(record[name]) for record in records for name in ("read", "kept") if record[name] > 9_999}
     assert counts

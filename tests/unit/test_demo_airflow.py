@@ -11,7 +11,7 @@ from contextlib import suppress
 import pytest
 
 from jobs.airflow_services import DAGS, Airflow, _family, airflow_environment
-from jobs.demo_airflow import _deliver, _variables
+from jobs.demo_airflow import _deliver, _ended_properly, _variables
 from schemas.errors import ConfigError
 from tests.installations import run_whimbrel
 
@@ -105,6 +105,32 @@ def test_whoever_a_service_started_is_found_children_first_and_also_when_it_was_
             with suppress(ProcessLookupError):
                 os.kill(process, signal.SIGKILL)
         parent.wait()
+
+
+def test_a_second_interrupt_while_services_end_kills_them_at_once(tmp_path, monkeypatch):
+    made = airflow(tmp_path)
+    line = f"trap '' TERM; touch {tmp_path / 'deaf'}; sleep 60 & wait; wait"
+    deaf = subprocess.Popen(["sh", "-c", line], process_group=0)
+    assert wait_until((tmp_path / "deaf").exists)
+    made._running["deaf"] = deaf
+
+    def interrupted(_airflow):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Airflow, "_wait_for_end", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        made.stop()
+    assert deaf.wait(timeout=20) == -signal.SIGKILL
+    assert wait_until(lambda: not _family({deaf.pid}, deaf.pid))
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_request_to_end_and_a_closed_terminal_are_what_an_interrupt_is(number):
+    before = signal.getsignal(number)
+    with pytest.raises(KeyboardInterrupt), _ended_properly():
+        os.kill(os.getpid(), number)
+        time.sleep(5)
+    assert signal.getsignal(number) == before
 
 
 def test_tasks_run_the_command_of_this_environment(tmp_path):

@@ -294,3 +294,42 @@ def test_an_alert_reads_metrics_that_are_written_and_says_what_to_do(rule):
     assert named and named <= metrics.HELP.keys()
     assert rule["annotations"].keys() == {"summary", "remedy"}
     assert rule["labels"]["severity"] in {"warning", "critical"}
+
+
+NAMED = [
+    (file.relative_to(INFRA), page, heading)
+    for file in sorted(INFRA.rglob("*"))
+    if file.suffix in {".yaml", ".conf", ".sh", ""} and file.is_file()
+    for page, heading in re.findall(r'(docs/[\w-]+\.md), "([^"]+)"', file.read_text(encoding="utf-8"))
+    + [
+        (page, heading)
+        for heading, page in re.findall(r'"([^"]+)" in (docs/[\w-]+\.md)', file.read_text(encoding="utf-8"))
+    ]
+]
+
+
+@pytest.mark.parametrize(("file", "page", "heading"), NAMED, ids=str)
+def test_a_file_points_at_a_chapter_that_there_is(file, page, heading):
+    headings = re.findall(r"^#+ (.+)$", (INFRA.parent / page).read_text(encoding="utf-8"), re.MULTILINE)
+    assert heading in headings, f"{file} points at {page}, {heading!r}"
+
+
+def test_files_do_point_at_chapters():
+    assert len(NAMED) >= 3
+
+
+NOT_DEPLOYED = re.compile(r"requirements|left_out|dockerignore$|^check\.py$|cells\.csv$|trust\.toml$|__pycache__")
+DEPLOYED = [
+    file
+    for file in sorted(INFRA.rglob("*"))
+    if file.is_file() and not NOT_DEPLOYED.search(str(file.relative_to(INFRA)))
+]
+
+
+@pytest.mark.parametrize("file", DEPLOYED, ids=lambda file: str(file.relative_to(INFRA)))
+def test_what_deploys_says_what_of_it_was_not_run(file):
+    assert "Not run here" in file.read_text(encoding="utf-8")
+
+
+def test_files_do_deploy():
+    assert len(DEPLOYED) >= 18

@@ -107,6 +107,18 @@ def test_a_ledger_that_cannot_be_read_is_a_metric_and_no_failure(installed):
     assert read(installed)["whimbrel_ledger_readable"] == 0
 
 
+def test_before_the_first_release_no_ledger_is_missed_and_after_it_one_is(installed):
+    config = Config.load(installed / "whimbrel.toml")
+    storage = Storage.of(config.storage)
+    metrics.record(config, "ingest", 0, AT)
+    assert "whimbrel_ledger_readable" not in read(installed)
+
+    (storage.release / "od_trips_2026-W10_r1").mkdir()
+    (storage.release / "od_trips_2026-W10_r1" / "card.json").touch()
+    metrics.record(config, "ingest", 0, AT)
+    assert read(installed)["whimbrel_ledger_readable"] == 0
+
+
 def test_metrics_are_their_owners_alone(installed):
     config = Config.load(installed / "whimbrel.toml")
     Storage.of(config.storage)
