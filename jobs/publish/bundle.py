@@ -27,10 +27,11 @@ from jobs.publish.approvals import (
 from jobs.publish.archive import read_bundle_files, zip_bytes
 from jobs.publish.card import Card, read_card
 from jobs.publish.datapackage import PACKAGE_NAME, package_of
+from jobs.publish.explorer.alone import page_of_release
 from jobs.publish.forms import form_of
 from jobs.publish.jsontext import json_bytes
 from jobs.publish.od_map import od_map_png
-from jobs.publish.readme import README_NAME, readme_text
+from jobs.publish.readme import PAGE_NAME, README_NAME, readme_text
 from jobs.publish.sums import SIGNATURE_NAME, SUMS_NAME, check_sums, sums_bytes
 from jobs.publish.tables import csv_bytes, parquet_bytes, public_contract, published_table
 from jobs.publish.zones import Feature, units_geojson, zones_geojson, zones_in
@@ -118,15 +119,17 @@ def bundle_files(release: Release, clearance: Clearance) -> dict[str, bytes]:
         f"{contract.name}.csv": csv_bytes(table),
         f"{contract.name}.parquet": parquet_bytes(table),
     }
+    zones = _zones(release, table, card) if form_of(card.product).has_zones else None
     words = {
         CARD_NAME: json_bytes(json.loads(canonical_json(release.card))),
+        PAGE_NAME: page_of_release(card, table, zones, csv=data[f"{contract.name}.csv"]),
         README_NAME: readme_text(card, contract).encode(),
         PACKAGE_NAME: json_bytes(package_of(card, contract)),
         APPROVAL_NAME: approval_bytes(clearance),
     }
     files = data | words
-    if form_of(card.product).has_zones:
-        files |= {ZONES_NAME: json_bytes(_zones(release, table, card), indent=None)}
+    if zones:
+        files |= {ZONES_NAME: json_bytes(zones, indent=None)}
     if form_of(card.product).has_map:
         files |= {MAP_NAME: od_map_png(release)}
     files |= {SUMS_NAME: sums_bytes(files)}
@@ -147,10 +150,14 @@ def names_of(product: str) -> frozenset[str]:
         BundleError: No such product is published.
     """
     table = public_contract(product).name
-    words = {CARD_NAME, README_NAME, PACKAGE_NAME, APPROVAL_NAME, SUMS_NAME, SIGNATURE_NAME}
+    words = {CARD_NAME, PAGE_NAME, README_NAME, PACKAGE_NAME, APPROVAL_NAME, SUMS_NAME, SIGNATURE_NAME}
     form = form_of(product)
     drawn = {name for name, there in ((ZONES_NAME, form.has_zones), (MAP_NAME, form.has_map)) if there}
     return frozenset({f"{table}.csv", f"{table}.parquet"} | words | drawn)
+
+
+LATER_NAMES: Final = frozenset({PAGE_NAME})
+"""Of these, the names that bundles of earlier versions lack."""
 
 
 def published_heads(root: Path) -> frozenset[str]:

@@ -25,7 +25,7 @@ from jobs.publish.approvals import (
     signer_of,
 )
 from jobs.publish.archive import read_bundle_files
-from jobs.publish.bundle import CARD_NAME, ZONES_NAME, names_of
+from jobs.publish.bundle import CARD_NAME, LATER_NAMES, ZONES_NAME, names_of
 from jobs.publish.card import Card, read_card
 from jobs.publish.card_checks import check_charges, check_clipping, check_domain, check_epsilon, check_levels
 from jobs.publish.flat_checks import check_tables, check_transitions, zones_of
@@ -33,7 +33,7 @@ from jobs.publish.forms import form_of
 from jobs.publish.histogram_checks import check_bins, check_finding
 from jobs.publish.jsontext import read_json_object
 from jobs.publish.package_checks import check_package
-from jobs.publish.readme import README_NAME, readme_text
+from jobs.publish.readme import PAGE_NAME, README_NAME, readme_text
 from jobs.publish.row_checks import (
     check_cut,
     check_intervals,
@@ -185,7 +185,7 @@ def _contents(files: dict[str, bytes]) -> Contents:
 
 
 def _require_names(files: dict[str, bytes], names: frozenset[str], slug: str) -> None:
-    for name in sorted(names):
+    for name in sorted(names - LATER_NAMES):
         _required(files, name)
     if strange := sorted(files.keys() - names):
         raise BundleError(
@@ -222,7 +222,8 @@ def _levels(contents: Contents) -> dict[str, int]:
 
 
 def _check_readme(contents: Contents) -> None:
-    if contents.files[README_NAME] != readme_text(contents.card, contents.contract).encode():
+    expected = readme_text(contents.card, contents.contract, has_page=PAGE_NAME in contents.files)
+    if contents.files[README_NAME] != expected.encode():
         raise BundleError(
             f"{README_NAME} says something else than {CARD_NAME}.",
             "the text that this version of Whimbrel writes for the card",

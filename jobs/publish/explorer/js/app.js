@@ -129,7 +129,7 @@ function mapSection() {
     el("div.zoom", { role: "group", "aria-label": say("zoom") }, button("+", 1, "zoomIn"), button("\u2212", -1, "zoomOut"), button("\u2922", 0, "zoomAll")),
     mapElement(), el("p", { id: "readout" }), el("p.quiet", { id: "map-help" }, say("mapHelp")), el("ul", { id: "legend" }),
     el("div.arcs", { id: "arc-controls" }, el("label", {}, el("input", { id: "arcs-on", type: "checkbox", checked: true, onchange: paintArcs }), " ", say("arcs")),
-      radios("side", say("direction"), SIDES.map((side) => [side, words.sides[side]]), state.side, (side) => set({ side })),
+      radios("side", say("flowSide"), SIDES.map((side) => [side, words.sides[side]]), state.side, (side) => set({ side })),
       field("most", say("most"), el("select", { id: "most", onchange: (event) => set({ most: Number(event.target.value) }) }))));
 }
 
@@ -146,7 +146,6 @@ function tableSection() {
 
 function build() {
   speak(state.lang);
-  document.title = say("documentTitle", { title: product().event ? product().event.name : productText(product()) });
   const blind = el("section.panel.blind", { "aria-labelledby": "blind-title" }, el("h2", { id: "blind-title" }, say("blindTitle")), el("ul", { id: "blind-list" }));
   const sources = el("footer", {}, el("h2", {}, say("sourcesTitle")), el("div", { id: "sources" }));
   document.body.replaceChildren(...document.body.querySelectorAll("script"), el("a.skip", { href: "#table-title", onclick: skip }, say("skip")), header(),

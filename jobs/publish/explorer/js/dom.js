@@ -21,7 +21,7 @@ const show = (id, ...children) => byId(id).replaceChildren(...children.flat().fi
 function options(select, choices, chosen) {
   select.replaceChildren(...choices.map(([value, text]) => el("option", { value, selected: value === chosen }, text)));
   select.value = chosen;
-  select.disabled = choices.length < 2;
+  select.closest(".field").hidden = choices.length < 2;
 }
 
 // A label above a control.

@@ -1,6 +1,7 @@
 // The headline: what the period says in one sentence, its change, its age, and a few large numbers.
 
 const DAY_MS = 86_400_000;
+const MOST_FIGURES = 6;
 
 function ageText() {
   const until = period().release.until && period().release.until < period().last ? period().release.until : period().last;
@@ -63,7 +64,8 @@ function figuresShown() {
   if (one.form === "pairs") return pairFigures(one);
   if (one.form === "bins") return [];
   const chosen = one.layers[0];
-  return Object.keys((chosen.country || {})).slice(0, 4).map((combo) => figure(comboTextOf(chosen, combo) || layerText(chosen), estimateAt(chosen.country[combo], state.period), chosen.sort));
+  const simple = chosen.combos.filter((combo) => combo.parts.length < 2).slice(0, MOST_FIGURES);
+  return simple.map(({ id }) => figure(comboTextOf(chosen, id) || layerText(chosen), estimateAt(chosen.country[id], state.period), chosen.sort));
 }
 
 function pairFigures(one) {
@@ -79,7 +81,7 @@ function figureElement(one) {
   const known = one.n && (one.sort === "share" ? trustOf(one.n, "share") : trustOf(one.n)) !== "not";
   const value = !one.n ? say("notReleased") : known ? textOf(one.n, one.sort, one.unit) : say("notKnown");
   return el("div", {}, el("dt", {}, one.label), el("dd.value", {}, value),
-    one.n ? el("dd.range", {}, `${say("interval")}: `, el("bdi", {}, rangeOf(one.n, one.sort, one.unit))) : null,
+    one.n ? el("dd.range", {}, say("interval"), words.colon, el("bdi", {}, rangeOf(one.n, one.sort, one.unit))) : null,
     one.n ? el("dd.trust", {}, words.trust[trustOf(one.n, one.sort)]) : null);
 }
 
@@ -93,6 +95,7 @@ function networkText() {
 
 function paintFigures() {
   const one = product();
+  document.title = say("documentTitle", { title: one.event ? one.event.name : productText(one) });
   byId("title").replaceChildren(one.event ? el("bdi", {}, one.event.name) : productText(one));
   byId("period-title").textContent = periodText(period());
   byId("headline").textContent = headline();

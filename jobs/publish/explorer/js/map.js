@@ -15,7 +15,7 @@ const view = { zoom: 0, x: 0, y: 0, cursor: null, drawn: "", shapes: new Map() }
 
 function hatchPattern(id) {
   return el("pattern", { id, width: 44, height: 44, patternUnits: "userSpaceOnUse", patternTransform: "rotate(45)" },
-    el("rect", { width: 44, height: 44, fill: "#eceae4" }), el("rect", { width: 12, height: 44, fill: "#7d8791" }));
+    el("rect", { width: 44, height: 44, fill: "#eceae4" }), el("rect", { width: 12, height: 44, fill: "#b4bbc2" }));
 }
 
 function mapElement() {
@@ -164,5 +164,6 @@ function paintLegend(chosen, breaks) {
     item(HATCH, 1, say(chosen.cut && state.level !== "event" ? "legendCut" : "legendUnclear")),
   ];
   show("legend", el("li.unit", {}, chosen.sort === "network" ? say("unitDown") : chosen.sort === "share" ? say("unitShare") : unitText(product().unit)),
-    breaks.map((_, k) => item(colours[Math.min(k, colours.length - 1)], 1, label(k))), trusts);
+    breaks.length < 2 ? null : breaks.map((_, k) => item(colours[Math.min(k, colours.length - 1)], 1, label(k))),
+    trusts.length ? el("li.unit", {}, say("howSure")) : null, trusts);
 }

@@ -53,11 +53,11 @@ function chartElement(one) {
   const every = Math.ceil(n / 7);
   const known = one.points.map((p, k) => [p, k]).filter(([p]) => p);
   const ink = INK[one.sort];
-  return el("figure.chart", {}, el("figcaption", {}, one.title, el("span.unit", {}, one.sort === "share" ? "" : unitText(one.unit))),
+  return el("figure.chart", {}, el("figcaption", {}, one.title, " ", el("span.unit", {}, one.sort === "share" ? "" : unitText(one.unit))),
     el("svg", { viewBox: `0 0 ${WIDE} ${HIGH}`, role: "img", "aria-label": chartLabel(one, known) },
       ticks.flatMap((v) => [el("line", { x1: LEFT, x2: WIDE - RIGHT, y1: y(v), y2: y(v), stroke: v ? "#e1e5ea" : "#8a939c" }),
         el("text", { x: LEFT - 7, y: y(v) + 4, "text-anchor": "end", direction: "ltr" }, axis(v))]),
-      product().periods.map((p, k) => (k % every === 0 ? el("text", { x: x(k), y: HIGH - 10, "text-anchor": "middle", direction: "ltr" }, shortLabel(p)) : null)),
+      product().periods.map((p, k) => (k % every === 0 ? el("text", { x: x(k), y: HIGH - 10, "text-anchor": k && k === n - 1 ? "end" : "middle", direction: "ltr" }, shortLabel(p)) : null)),
       one.usual ? [el("line", { x1: LEFT, x2: WIDE - RIGHT, y1: y(one.usual.v), y2: y(one.usual.v), stroke: "#6a7076", "stroke-dasharray": "5 4" }),
         el("text", { x: WIDE - RIGHT, y: y(one.usual.v) - 4, "text-anchor": "end", direction: "ltr" }, say("chartUsual"))] : null,
       runsOf(one.points).flatMap((run) => [band(run, x, y, ink), el("polyline", { points: run.map(([p, k]) => `${x(k)},${y(p.v)}`).join(" "), fill: "none", stroke: ink, "stroke-width": 2 })]),

@@ -22,9 +22,20 @@ function settle() {
   const chosen = layer();
   if (chosen && !chosen.combos.some((combo) => combo.id === state.combo)) state.combo = chosen.combos[0].id;
   const levels = chosen ? mapLevels() : [];
-  if (!levels.includes(state.level)) state.level = levels.length ? levels[levels.length - 1] : "";
+  if (!levels.includes(state.level)) state.level = levels.length ? finestKnown(chosen, levels) : "";
   if (!one.flows) state.pair = null;
   if (!tablesOf(one).includes(state.table)) state.table = tablesOf(one)[0];
+}
+
+// The finest level of which half of the whole is in zones that can be told from noise; else the coarsest.
+function finestKnown(chosen, levels) {
+  const isKnown = (level) => {
+    const found = (chosen.cells[state.combo] || {})[level];
+    const all = found ? found.z.map((zone) => numberAt(found, state.period, zone)).filter(Boolean) : [];
+    const sum = (list) => list.reduce((whole, n) => whole + n.v, 0);
+    return sum(all.filter((n) => trustOf(n, chosen.sort) !== "not")) >= 0.5 * sum(all);
+  };
+  return [...levels].reverse().find(isKnown) || levels[0];
 }
 
 // The levels at which the layer can be drawn; the network's is that of its report.

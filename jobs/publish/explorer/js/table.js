@@ -1,11 +1,11 @@
 // Tables: flows, zones, places of origin or a series, one kind of number each; and the same rows as CSV.
 
-const MOST_ROWS = 60;
+const MOST_ROWS = 25;
 let allRows = false;
 
 const head = (text, isNumber) => el("th", { scope: "col", class: isNumber ? "number" : null }, text);
 const numberCells = (n, sort, unit) => (n
-  ? [el("td.number", {}, el("bdi", {}, textOf(n, sort, unit))), el("td.number", {}, el("bdi", {}, rangeOf(n, sort, unit))), el("td", {}, words.trust[trustOf(n, sort)])]
+  ? [el("td.number", {}, el("bdi", {}, textOf(n, sort, unit, true))), el("td.number", {}, el("bdi", {}, rangeOf(n, sort, unit, true))), el("td", {}, words.trust[trustOf(n, sort)])]
   : [el("td.number", {}, "\u2013"), el("td.number", {}, ""), el("td", {}, say("belowCut"))]);
 const numberHeads = (unit) => [head(unit, true), head(say("interval"), true), head(say("howSure"))];
 
@@ -62,7 +62,7 @@ function originTable() {
   const found = product().origins.map((one) => ({ one, n: estimateAt(one.away, state.period) })).filter((row) => row.n && trustOf(row.n) !== "not");
   const rows = found.sort((a, b) => low(b.n) - low(a.n));
   const left = (zone) => { const cell_ = product().layers[1].cells[""].event; return numberAt(cell_, state.period, zone); };
-  const pairOf = (n, sort) => [el("td.number", {}, n ? el("bdi", {}, textOf(n, sort, product().unit)) : "\u2013"), el("td.number", {}, n ? el("bdi", {}, rangeOf(n, sort, product().unit)) : "")];
+  const pairOf = (n, sort) => [el("td.number", {}, n ? el("bdi", {}, textOf(n, sort, product().unit, true)) : "\u2013"), el("td.number", {}, n ? el("bdi", {}, rangeOf(n, sort, product().unit, true)) : "")];
   return {
     caption: say("originsCaption"), note: say("originsNote"),
     heads: [head(say("home")), head(say("chartAway"), true), head(say("interval"), true), head(say("residentsBefore"), true), head(say("interval"), true), head(say("noLonger"), true), head(say("interval"), true)],

@@ -34,14 +34,15 @@ const number = (x, decimals) => ltr(plainNumber(x, decimals));
 
 const leastStep = (unit) => (unit === "subscribers" ? 1 : 0.1);
 
-function parts(n, unit) {
-  const step = stepOf(n, leastStep(unit));
+// In a sentence a number has the digits that its interval allows; in a table one more, for those who go on with it.
+function parts(n, unit, finer) {
+  const step = finer ? Math.max(leastStep(unit), stepOf(n, 0) / 10) : stepOf(n, leastStep(unit));
   return [n.v, low(n), high(n)].map((x) => plainNumber(Math.max(0, roundTo(step, x)), decimalsOf(step)));
 }
 
 const range = (a, b) => ltr(`${a} \u2013 ${b}`);
-const valueText = (n, unit) => ltr(parts(n, unit)[0]);
-const rangeText = (n, unit) => { const [, a, b] = parts(n, unit); return range(a, b); };
+const valueText = (n, unit, finer) => ltr(parts(n, unit, finer)[0]);
+const rangeText = (n, unit, finer) => { const [, a, b] = parts(n, unit, finer); return range(a, b); };
 
 function shareParts(n) {
   const whole = (x) => plainNumber(100 * Math.min(1, Math.max(0, x)));
@@ -51,8 +52,8 @@ const percent = (text) => ltr(fill(words.percent, { value: text }));
 const shareText = (n) => percent(shareParts(n)[0]);
 const shareRange = (n) => { const [, a, b] = shareParts(n); return percent(`${a} \u2013 ${b}`); };
 
-const textOf = (n, sort, unit) => (sort === "share" ? shareText(n) : valueText(n, unit));
-const rangeOf = (n, sort, unit) => (sort === "share" ? shareRange(n) : rangeText(n, unit));
+const textOf = (n, sort, unit, finer) => (sort === "share" ? shareText(n) : valueText(n, unit, finer));
+const rangeOf = (n, sort, unit, finer) => (sort === "share" ? shareRange(n) : rangeText(n, unit, finer));
 const withRange = (n, sort, unit) => say("withRange", { value: textOf(n, sort, unit), range: rangeOf(n, sort, unit) });
 
 function dayText(iso) {
