@@ -50,7 +50,9 @@ def weekly(source, weeks=WEEKS):
 def _in_week(source, week, random):
     rows = source.table.to_pandas()
     moved = np.round(rows["value"] * random.uniform(0.8, 1.2) * random.uniform(0.9, 1.1, len(rows)), 3)
-    rows = rows.assign(period=week, value=moved, ci_low=moved - 1.96 * rows["noise_sd"], ci_high=moved + 1.96 * rows["noise_sd"])
+    rows = rows.assign(
+        period=week, value=moved, ci_low=moved - 1.96 * rows["noise_sd"], ci_high=moved + 1.96 * rows["noise_sd"]
+    )
     table = pa.Table.from_pandas(rows, schema=source.table.schema, preserve_index=False)
     card = source.card.model_copy(update={"period": week, "title": source.card.title.replace(source.card.period, week)})
     return Source(card, table, source.features, source.digest)

@@ -25,7 +25,9 @@ def pytest_collection_modifyitems(items):
 @pytest.fixture(scope="session")
 def chromium():
     if not shutil.which(CHROMIUM):
-        pytest.fail("There is no Chromium. Expected: /usr/bin/chromium. Remedy: apt-get install chromium", pytrace=False)
+        pytest.fail(
+            "There is no Chromium. Expected: /usr/bin/chromium. Remedy: apt-get install chromium", pytrace=False
+        )
     with sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         yield browser
@@ -36,12 +38,14 @@ def chromium():
 def pages(tmp_path_factory):
     """An explorer of trips and of a flood, one of trips with hostile titles, and one without a number."""
     folder = tmp_path_factory.mktemp("pages")
-    hostile = {"title": "</script><script>window.harmed=3</script>", "definition": "<img src=x onerror=window.harmed=4>"}
-    empty = [one for one in flood()[:1]]
+    hostile = {
+        "title": "</script><script>window.harmed=3</script>",
+        "definition": "<img src=x onerror=window.harmed=4>",
+    }
     made = {
         "both": page_of(trips() + flood(), names=example_names(), network=network_table(folder / "network.csv")),
         "hostile": page_of(trips(**hostile)[:2], names=example_names()),
-        "one": page_of(empty),
+        "one": page_of(flood()[:1]),
     }
     for name, content in made.items():
         (folder / f"{name}.html").write_bytes(content)
@@ -63,7 +67,9 @@ def opened(chromium, pages):
     contexts, watched = [], []
 
     def opening(name, view="lang=en", **options):
-        context = chromium.new_context(**({"viewport": {"width": 1280, "height": 900}, "accept_downloads": True} | options))
+        context = chromium.new_context(
+            **({"viewport": {"width": 1280, "height": 900}, "accept_downloads": True} | options)
+        )
         contexts.append(context)
         one = Watched(context.new_page())
         watched.append(one)

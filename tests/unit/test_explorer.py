@@ -27,6 +27,7 @@ from jobs.publish.explorer.page import PROGRAM, json_in_html, page_html, program
 from jobs.publish.explorer.places import Plane
 from jobs.publish.explorer.run import names_in, write_explorer
 from jobs.publish.explorer.words import LANGUAGES, catalogue
+from jobs.publish.forms import FORMS
 from jobs.publish.od_map import Projection
 from jobs.publish.readme import PAGE_NAME, readme_text
 from jobs.publish.situation.figures import LEVELS, figures_of
@@ -65,7 +66,12 @@ def test_every_word_that_the_program_asks_for_is_in_the_catalogue_and_none_is_th
     program, words = program_text(), catalogue("en")
     asked = set(re.findall(r'say\("(\w+)"', program)) | set(re.findall(r"\bwords\.(\w+)", program))
     asked |= set(re.findall(r'sayOf\("(\w+)"', program)) | set(re.findall(r"CATALOGUES\[\w+\]\.(\w+)", program))
-    chosen = set(re.findall(r'"(\w+)"', program)) | {"cardNewlyPerDay", "cardReturnedPerDay", "cardNewly", "cardReturned"}
+    chosen = set(re.findall(r'"(\w+)"', program)) | {
+        "cardNewlyPerDay",
+        "cardReturnedPerDay",
+        "cardNewly",
+        "cardReturned",
+    }
 
     assert asked - words.keys() == set()
     assert words.keys() - asked - chosen == set()
@@ -77,8 +83,7 @@ def test_no_language_calls_people_away_by_the_word_for_the_displaced():
         assert word not in texts
 
 
-@pytest.mark.parametrize("product", ["od_trips", "presence", "roaming", "active_subscribers", "residents", "home_visits",
-                                     "relocations", "churn", "migration", "displacement", "contribution_histogram"])  # fmt: skip
+@pytest.mark.parametrize("product", FORMS)
 def test_every_product_has_a_name_in_every_language(product):
     assert all(catalogue(language)["products"][product] for language in LANGUAGES)
 
@@ -89,7 +94,7 @@ def test_the_page_is_one_file_that_names_no_address():
 
     assert addresses == {"http://www.w3.org"}
     assert re.findall(r"<(?:link|img|iframe|object|embed|base|form)\b", page) == []
-    assert re.findall(r'<script src|url\((?!#hatch)|@import', page) == []
+    assert re.findall(r"<script src|url\((?!#hatch)|@import", page) == []
 
 
 def test_the_policy_allows_this_program_and_this_style_and_nothing_else():
@@ -117,7 +122,16 @@ def test_no_text_ends_the_block_that_holds_it(text):
 def test_the_program_makes_no_markup_of_texts_and_runs_none():
     program = program_text()
 
-    for way in ("innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "new Function", "fetch(", "XMLHttp"):
+    for way in (
+        "innerHTML",
+        "outerHTML",
+        "insertAdjacentHTML",
+        "document.write",
+        "eval(",
+        "new Function",
+        "fetch(",
+        "XMLHttp",
+    ):
         assert way not in program
     assert {path.name for path in (PACKAGE / "js").iterdir()} == set(PROGRAM)
     assert "</script" not in program
@@ -200,9 +214,7 @@ def test_an_event_is_told_by_the_situation_s_own_figures():
     rows = pd.concat([source.table.to_pandas() for source in sources]).astype(dict.fromkeys(LEVELS, float))
     figures = figures_of(rows, date(2026, 4, 8))
 
-    assert area["people"]["v"][1:] == pytest.approx(
-        [moment.people_away.value for moment in figures.moments], rel=1e-2
-    )
+    assert area["people"]["v"][1:] == pytest.approx([moment.people_away.value for moment in figures.moments], rel=1e-2)
     assert area["usual"][0] == pytest.approx(figures.usual.value, rel=1e-2)
     assert area["excess"]["v"][0] is None
     assert area["excess"]["v"][1] is not None
@@ -301,7 +313,9 @@ def written(folder, files):
     files = {name: content for name, content in files.items() if name not in (SUMS_NAME, SIGNATURE_NAME)}
     files |= {SUMS_NAME: sums_bytes(files)}
     folder.mkdir()
-    for name, content in (files | {SIGNATURE_NAME: signature_bytes("od_trips_2026-W10_r1", files, key_of("gate"))}).items():
+    for name, content in (
+        files | {SIGNATURE_NAME: signature_bytes("od_trips_2026-W10_r1", files, key_of("gate"))}
+    ).items():
         (folder / name).write_bytes(content)
     return folder
 

@@ -50,14 +50,17 @@ def _near(window: tuple[float, float, float, float]) -> Iterator[shapely.Geometr
         for turn in TURNS:
             low, bottom, high, top = country.bounds
             if low + turn < east and high + turn > west and bottom < north and top > south:
-                moved = shapely.transform(country, lambda points, turn=turn: points + (turn, 0))
+                moved = shapely.transform(country, lambda points, turn=turn: np.add(points, (turn, 0)))
                 if moved.intersects(frame):
                     yield moved
 
 
 def _path(shape: shapely.Geometry, plane: Plane) -> str:
     rings = [
-        ring for part in shapely.get_parts(shape) if part.geom_type == "Polygon" for ring in (part.exterior, *part.interiors)
+        ring
+        for part in shapely.get_parts(shape)
+        if part.geom_type == "Polygon"
+        for ring in (part.exterior, *part.interiors)
     ]
     return path_of(plane.units(_kilometres(shapely.get_coordinates(ring), plane)) for ring in rings)
 
@@ -74,7 +77,9 @@ def _countries() -> tuple[shapely.Geometry, ...]:
     packaged = json.loads(files(__package__).joinpath(NAME).read_text(encoding="utf-8"))
     lines = [line_of(steps, packaged["step"]) for steps in packaged["lines"]]
     return tuple(
-        shapely.make_valid(shapely.MultiPolygon([_polygon(polygon, lines) for polygon in country if _is_drawn(polygon, lines)]))
+        shapely.make_valid(
+            shapely.MultiPolygon([_polygon(polygon, lines) for polygon in country if _is_drawn(polygon, lines)])
+        )
         for country in packaged["countries"]
     )
 

@@ -89,7 +89,10 @@ def _origins(each: Sequence[Figures], whole: Figures, places: Places) -> list[di
     return [
         {
             "z": zone,
-            **{name: _estimates(part(own[zone]) if zone in own else None for own in latest) for name, part in PARTS.items()},
+            **{
+                name: _estimates(part(own[zone]) if zone in own else None for own in latest)
+                for name, part in PARTS.items()
+            },
             "usual": _one(usual.get(zone)),
             "gone": _shares(gone.get(zone, {}).get(str(own[zone].period)) if zone in own else None for own in latest),
         }
@@ -133,7 +136,13 @@ def _layer(name: str, sort: str, told: Sequence[Told], places: Places) -> dict[s
         "v": [[compact(*one[zone]) if zone in one else None for zone in zones] for one in numbered],
         "s": [[compact_sd(one[zone][1]) if zone in one else None for zone in zones] for one in numbered],
     }
-    return {"id": name, "sort": sort, "cut": True, "combos": [{"id": "", "parts": []}], "cells": {"": {AUTOMATIC: cell}}}
+    return {
+        "id": name,
+        "sort": sort,
+        "cut": True,
+        "combos": [{"id": "", "parts": []}],
+        "cells": {"": {AUTOMATIC: cell}},
+    }
 
 
 def _estimates(estimates: Iterable[Estimate | None]) -> dict[str, list[Any]]:

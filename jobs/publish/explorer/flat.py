@@ -111,7 +111,7 @@ def _whole(rows: pd.DataFrame) -> tuple[float, float] | None:
 
 
 def _coarsest(rows: pd.DataFrame) -> tuple[float, float] | None:
-    """The zones with the least noise together: zones of one level share a noise, and numbers run from coarse to fine."""
+    """The coarsest zones together: zones of one level share a noise, and numbers run from coarse to fine."""
     if rows.empty:
         return None
     least = rows[rows["sd"] == rows.sort_values("zone")["sd"].iloc[0]]

@@ -32,7 +32,7 @@ _PAGE: Final = """\
 <style>{style}</style>
 </head>
 <body>
-<noscript><p>This page draws itself with a program that it holds. Allow scripts for it, or open the tables beside it.</p></noscript>
+<noscript><p>This page draws itself with a program that it holds: allow it, or open the tables instead.</p></noscript>
 <script type="application/json" id="words">{words}</script>
 <script type="application/json" id="data">{data}</script>
 <script>{program}</script>

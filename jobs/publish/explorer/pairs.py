@@ -1,13 +1,13 @@
 """Flows between zones as the page holds them: rows of each period, sums by zone, and the national total."""
 
 from collections.abc import Mapping, Sequence
-from math import hypot, sqrt
+from math import sqrt
 from typing import Any, Final
 
 import pandas as pd
 
 from jobs.publish.explorer.compact import compact, compact_sd, compacted
-from jobs.publish.explorer.inputs import Series, Source
+from jobs.publish.explorer.inputs import Series
 from jobs.publish.explorer.places import Places
 from schemas.published import PUBLISHED, REMAINDER, RESIDUAL
 
@@ -29,7 +29,7 @@ def pairs_block(series: Series, places: Places) -> dict[str, Any]:
     sides = (("out", "origin"), ("in", "destination"))
     return {
         "flows": [_flows(rows, places, most) for rows in tables],
-        "total": _totals(series.sources, tables),
+        "total": _totals(tables),
         "layers": [_sums(name, column, tables, places) for name, column in sides],
     }
 
@@ -51,17 +51,17 @@ def _flows(rows: pd.DataFrame, places: Places, most: int) -> dict[str, Any]:
     }
 
 
-def _totals(sources: Sequence[Source], tables: Sequence[pd.DataFrame]) -> dict[str, list[Any]]:
-    """All rows of a period together: the measured national total, whose noise is that of the coarsest measurements."""
-    pairs = [(float(rows["value"].sum()), _total_sd(source, rows)) for source, rows in zip(sources, tables, strict=True)]
+def _totals(tables: Sequence[pd.DataFrame]) -> dict[str, list[Any]]:
+    """All rows of a period together: the measured national total."""
+    pairs = [(float(rows["value"].sum()), _total_sd(rows)) for rows in tables]
     return {"v": [compact(*pair) for pair in pairs], "s": [compact_sd(sd) for _, sd in pairs]}
 
 
-def _total_sd(source: Source, rows: pd.DataFrame) -> float:
-    """Of the sum of all coarsest pairs; from above, the stated error of the remainder, which holds that of the total."""
+def _total_sd(rows: pd.DataFrame) -> float:
+    """An upper limit: the stated error of the remainder holds that of the total and that of the rows together."""
     rest = rows.loc[rows["status"] == REMAINDER, "noise_sd"]
-    stated = float(rest.max()) if len(rest) else sqrt(float((rows["noise_sd"] ** 2).sum()))
-    return stated if stated > 0 else hypot(*rows["noise_sd"])
+    stated = float(rest.max()) if len(rest) else 0.0
+    return stated if stated > 0 else sqrt(float((rows["noise_sd"] ** 2).sum()))
 
 
 def _sums(name: str, column: str, tables: Sequence[pd.DataFrame], places: Places) -> dict[str, Any]:

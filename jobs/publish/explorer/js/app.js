@@ -22,9 +22,11 @@ function countryText(code_) {
 const comboTextOf = (one, id) => { const found = one.combos.find((combo) => combo.id === id); return found ? found.parts.map(partText).join(words.comma) : ""; };
 const comboText = () => (layer() && layer().combos.length > 1 ? comboTextOf(layer(), state.combo) : "");
 
+const wholeText = () => say(product().form === "event" ? "wholeArea" : "country");
+
 function selectionText() {
   if (state.pair) return pairText(...state.pair);
-  return state.zone === null ? say("country") : zoneText(state.zone);
+  return state.zone === null ? wholeText() : zoneText(state.zone);
 }
 
 let spoken = "";
@@ -38,12 +40,12 @@ function choose(zone) {
   Object.assign(state, { zone, pair: null });
   if (zone !== null) view.cursor = zone;
   paint();
-  tell(zone === null ? say("countryShown") : say("zoneShown", { zone: zoneText(zone), value: readOutText(zone) }));
+  tell(zone === null ? wholeText() : say("zoneShown", { zone: zoneText(zone), value: readOutText(zone) }));
 }
 function choosePair(pair) {
   state.pair = state.pair && state.pair[0] === pair[0] && state.pair[1] === pair[1] ? null : pair;
   paint();
-  tell(state.pair ? say("pairShown", { pair: pairText(...state.pair) }) : say("countryShown"));
+  tell(state.pair ? say("pairShown", { pair: pairText(...state.pair) }) : wholeText());
 }
 function setPeriod(k) {
   state.period = Math.min(product().periods.length - 1, Math.max(0, k));
@@ -135,7 +137,7 @@ function mapSection() {
 
 function seriesSection() {
   return el("section.panel", { "aria-labelledby": "series-title" }, el("h2", { id: "series-title" }, say("seriesTitle")),
-    el("p.selection", {}, el("span", { id: "selection" }), " ", el("button.small", { id: "whole", type: "button", onclick: () => choose(null) }, say("backToCountry"))),
+    el("p.selection", {}, el("span", { id: "selection" }), " ", el("button.small", { id: "whole", type: "button", onclick: () => choose(null) })),
     el("p.quiet", {}, say("seriesMore")), el("div", { id: "series" }));
 }
 
@@ -183,6 +185,7 @@ function paintControls() {
   document.querySelector(".columns").hidden = Boolean(one.bins);
   byId("layer-note").textContent = chosen ? say("layerNote", { layer: layerText(chosen), note: words.layerNotes[chosen.id] || "" }) : "";
   byId("selection").textContent = selectionText();
+  byId("whole").textContent = wholeText();
   byId("whole").hidden = state.zone === null && !state.pair;
 }
 

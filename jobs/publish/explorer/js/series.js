@@ -1,6 +1,6 @@
 // What was chosen, over all periods: lines with a 95 % band, one picture a kind of number.
 
-const WIDE = 560, HIGH = 190, LEFT = 62, RIGHT = 14, TOP = 12, BOTTOM = 30;
+const WIDE = 560, HIGH = 190, LEFT = 62, RIGHT = 32, TOP = 12, BOTTOM = 30;
 const INK = { stock: "#0b4f8a", flow: "#00735c", share: "#c4510a", network: "#6a5d7b" };
 
 const chart = (title, sort, points, unit, usual) => ({ title, sort, points, unit: unit ?? product().unit, usual: usual || null });
@@ -57,7 +57,7 @@ function chartElement(one) {
     el("svg", { viewBox: `0 0 ${WIDE} ${HIGH}`, role: "img", "aria-label": chartLabel(one, known) },
       ticks.flatMap((v) => [el("line", { x1: LEFT, x2: WIDE - RIGHT, y1: y(v), y2: y(v), stroke: v ? "#e1e5ea" : "#8a939c" }),
         el("text", { x: LEFT - 7, y: y(v) + 4, "text-anchor": "end", direction: "ltr" }, axis(v))]),
-      product().periods.map((p, k) => (k % every === 0 ? el("text", { x: x(k), y: HIGH - 10, "text-anchor": k && k === n - 1 ? "end" : "middle", direction: "ltr" }, shortLabel(p)) : null)),
+      product().periods.map((p, k) => (k % every === 0 ? el("text", { x: x(k), y: HIGH - 10, "text-anchor": "middle", direction: "ltr" }, shortLabel(p)) : null)),
       one.usual ? [el("line", { x1: LEFT, x2: WIDE - RIGHT, y1: y(one.usual.v), y2: y(one.usual.v), stroke: "#6a7076", "stroke-dasharray": "5 4" }),
         el("text", { x: WIDE - RIGHT, y: y(one.usual.v) - 4, "text-anchor": "end", direction: "ltr" }, say("chartUsual"))] : null,
       runsOf(one.points).flatMap((run) => [band(run, x, y, ink), el("polyline", { points: run.map(([p, k]) => `${x(k)},${y(p.v)}`).join(" "), fill: "none", stroke: ink, "stroke-width": 2 })]),
