@@ -2,11 +2,13 @@
 
 import functools
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 
 import h3
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from jobs.publish.bundle import bundle_files
 from jobs.publish.card import read_card
@@ -17,7 +19,7 @@ from jobs.publish.situation.network import networks_on
 from jobs.publish.tables import arrow_schema, public_contract, published_table
 from jobs.publish.zones import zones_geojson, zones_in
 from privacy.canonical import canonical_json
-from schemas.published import OD_TRIPS
+from schemas.published import OD_TRIPS, REMAINDER
 from tests.approvals import clearance_for
 from tests.situations import flood_releases
 from tests.unit.test_bundle_example import coast, example_release
@@ -61,6 +63,12 @@ def _in_week(source, week, random):
 def trips(**card):
     """Trips of twelve weeks."""
     return weekly(source_of(example_release(radius=8), **card))
+
+
+def nothing_published():
+    """A week of which nothing stands above the cut: all of it is in the remainder."""
+    source = trips()[0]
+    return replace(source, table=source.table.filter(pc.equal(source.table["status"], REMAINDER)))
 
 
 def flood():

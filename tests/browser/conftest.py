@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import pytest
 from playwright.sync_api import sync_playwright
 
-from tests.explorers import example_names, flood, network_table, page_of, trips
+from tests.explorers import example_names, flood, network_table, nothing_published, page_of, trips
 
 CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
 
@@ -36,7 +36,7 @@ def chromium():
 
 @pytest.fixture(scope="session")
 def pages(tmp_path_factory):
-    """An explorer of trips and of a flood, one of trips with hostile titles, and one without a number."""
+    """Explorers: trips and a flood, hostile titles, before the flood, and nothing above the cut."""
     folder = tmp_path_factory.mktemp("pages")
     hostile = {
         "title": "</script><script>window.harmed=3</script>",
@@ -45,7 +45,8 @@ def pages(tmp_path_factory):
     made = {
         "both": page_of(trips() + flood(), names=example_names(), network=network_table(folder / "network.csv")),
         "hostile": page_of(trips(**hostile)[:2], names=example_names()),
-        "one": page_of(flood()[:1]),
+        "before": page_of(flood()[:1]),
+        "empty": page_of([nothing_published()]),
     }
     for name, content in made.items():
         (folder / f"{name}.html").write_bytes(content)

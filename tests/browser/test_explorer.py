@@ -320,11 +320,20 @@ def test_the_policy_refuses_a_script_a_handler_a_style_and_an_address_that_are_p
     page.close()
 
 
-def test_a_release_without_a_number_that_stands_out_says_so(opened):
-    page = opened("one", "lang=en")
+def test_a_release_with_nothing_above_the_cut_says_so(opened):
+    page = opened("empty", "lang=en")
 
-    assert "Before the event" in text_of(page, "#changes")
-    assert page.locator("#map").count() == 1
+    assert "There are no figures to show" in text_of(page, ".empty")
+    assert "does not mean that nothing happened" in text_of(page, ".empty")
+    assert text_of(page, "#table").count("Nothing is published here") == 1
+    assert page.locator("#arcs *").count() == 0
+
+
+def test_the_week_before_an_event_is_told_as_the_usual_number(opened):
+    page = opened("before", "lang=en")
+
+    assert "Before the event: this is the usual number." in text_of(page, "#changes")
+    assert page.locator("#period").is_disabled()
 
 
 def test_stocks_and_flows_never_share_a_picture_or_a_table(opened):

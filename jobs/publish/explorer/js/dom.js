@@ -19,7 +19,9 @@ const byId = (id) => document.getElementById(id);
 const show = (id, ...children) => byId(id).replaceChildren(...children.flat().filter((child) => child || child === 0));
 
 function options(select, choices, chosen) {
-  select.replaceChildren(...choices.map(([value, text]) => el("option", { value, selected: value === chosen }, text)));
+  const told = JSON.stringify(choices);
+  if (select.dataset.told !== told) select.replaceChildren(...choices.map(([value, text]) => el("option", { value }, text)));
+  select.dataset.told = told;
   select.value = chosen;
   select.closest(".field").hidden = choices.length < 2;
 }
