@@ -185,7 +185,7 @@ def _contents(files: dict[str, bytes]) -> Contents:
 
 
 def _require_names(files: dict[str, bytes], names: frozenset[str], slug: str) -> None:
-    for name in sorted(names - LATER_NAMES):
+    for name in sorted(names - _not_yet_there(files)):
         _required(files, name)
     if strange := sorted(files.keys() - names):
         raise BundleError(
@@ -193,6 +193,12 @@ def _require_names(files: dict[str, bytes], names: frozenset[str], slug: str) ->
             f"these alone: {', '.join(sorted(names))}",
             "do not open it; ask the bundle's publisher",
         )
+
+
+def _not_yet_there(files: dict[str, bytes]) -> frozenset[str]:
+    """Names that came later than the bundle: its own README does not list them."""
+    listed = files.get(README_NAME, b"")
+    return frozenset(name for name in LATER_NAMES if f"`{name}`".encode() not in listed)
 
 
 def _required(files: dict[str, bytes], name: str) -> bytes:

@@ -304,7 +304,7 @@ def test_a_bundle_of_before_there_were_pages_is_verified(tmp_path):
 def test_a_bundle_whose_readme_names_a_page_that_is_gone_is_refused(tmp_path):
     files = {name: content for name, content in files_of_example().items() if name != PAGE_NAME}
 
-    with pytest.raises(BundleError, match=r"README\.md says something else"):
+    with pytest.raises(BundleError, match=r"situation\.html is missing"):
         verify_bundle(written(tmp_path / "bundle", files))
 
 

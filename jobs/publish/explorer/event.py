@@ -6,6 +6,7 @@ Nothing is estimated here: all people away, excess, return and what stands out f
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
+from math import inf
 from typing import Any, Final
 
 import pandas as pd
@@ -154,7 +155,8 @@ def _estimates(estimates: Iterable[Estimate | None]) -> dict[str, list[Any]]:
 
 
 def _shares(shares: Iterable[Share | None]) -> dict[str, list[Any]]:
-    return _estimates(Estimate(one.value, one.sd) if one and one.sd < 1e6 else None for one in shares)  # inf: unknown
+    """Shares that are known: without a share of the peak at the peak itself, and where nothing is known of the whole."""
+    return _estimates(Estimate(one.value, one.sd) if one and 0 < one.sd < inf else None for one in shares)
 
 
 def _one(estimate: Estimate | None) -> list[Any] | None:

@@ -59,7 +59,7 @@ function figuresShown() {
     const at = (name) => estimateAt(one.area[name], state.period);
     const daily = period().kind === "week" ? "PerDay" : "";
     return [figure(say("cardAway"), at("people"), "stock"), figure(say("cardExcess"), at("excess"), "stock"),
-      figure(say(`cardNewly${daily}`), at("newly"), "flow"), figure(say(`cardReturned${daily}`), at("returned"), "flow"), figure(say("noLonger"), at("gone"), "share")];
+      figure(say(`cardNewly${daily}`), at("newly"), "flow"), figure(say(`cardReturned${daily}`), at("returned"), "flow"), ...(at("gone") ? [figure(say("noLonger"), at("gone"), "share")] : [])];
   }
   if (one.form === "pairs") return pairFigures(one);
   if (one.form === "bins") return [];
