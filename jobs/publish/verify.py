@@ -28,6 +28,7 @@ from jobs.publish.archive import read_bundle_files
 from jobs.publish.bundle import CARD_NAME, LATER_NAMES, ZONES_NAME, names_of
 from jobs.publish.card import Card, read_card
 from jobs.publish.card_checks import check_charges, check_clipping, check_domain, check_epsilon, check_levels
+from jobs.publish.explorer.alone import page_of_release
 from jobs.publish.flat_checks import check_tables, check_transitions, zones_of
 from jobs.publish.forms import form_of
 from jobs.publish.histogram_checks import check_bins, check_finding
@@ -85,6 +86,7 @@ class VerificationReport:
         signed_by: Who that is, as far as the reader's keys tell.
         approval: The approval that the bundle carries.
         approved_by: Who signed that, as far as the reader's keys tell.
+        page: What is known of the page that the bundle holds: a program, so a reader ought to know before opening it.
     """
 
     slug: str
@@ -96,6 +98,7 @@ class VerificationReport:
     signed_by: str
     approval: RecordedApproval
     approved_by: str
+    page: str = ""
 
     def __rich__(self) -> Group:
         """Return the report for the terminal: what held, and whose word it is."""
@@ -109,7 +112,7 @@ class VerificationReport:
             f"Signed by key {self.signer.id}, {self.signed_by}.",
             f"Approved ({kind}, recorded {recorded.recorded_at}) by key {key.id}, {self.approved_by}.",
         )
-        return Group(table, *(Text(line, overflow="fold") for line in words))
+        return Group(table, *(Text(line, overflow="fold") for line in (*words, self.page) if line))
 
 
 def verify_bundle(path: Path, *, key: PublicKey | None = None, trust: Trust | None = None) -> VerificationReport:
@@ -135,8 +138,8 @@ def verified(
         path: The folder or the zip.
         key: As there.
         trust: As there.
-        package: Whether `datapackage.json` is checked too: it takes longer than all else, and says nothing new to a
-            reader who has the contracts.
+        package: Whether `datapackage.json` and the page are looked at too: that takes longer than all else, and says
+            nothing new to a reader who has the contracts and draws pages of their own.
 
     Raises:
         BundleError: The first defect: found, expected, remedy.
@@ -164,8 +167,18 @@ def verified(
         signed_by="the key given" if key else _whose(signer, trust),
         approval=approval,
         approved_by=_whose(approval.signed.key, trust),
+        page=_page(contents) if package else "",
     )
     return report, contents
+
+
+def _page(contents: Contents) -> str:
+    """What is known of the page: that this version draws the same; or nothing, as another version draws another."""
+    if PAGE_NAME not in contents.files:
+        return ""
+    csv = contents.files[f"{contents.contract.name}.csv"]
+    drawn = page_of_release(contents.card, contents.table, contents.zones, csv=csv)
+    return _OWN_PAGE if drawn == contents.files[PAGE_NAME] else _OTHER_PAGE
 
 
 def _whose(key: PublicKey, trust: Trust | None) -> str:
@@ -236,6 +249,11 @@ def _check_readme(contents: Contents) -> None:
             "verify with the version that made the bundle; where they differ there too, do not use it",
         )
 
+
+_OWN_PAGE: Final = f"{PAGE_NAME} is what this version draws of the table."
+_OTHER_PAGE: Final = (
+    f"{PAGE_NAME} is not what this version draws: another version's, or a stranger's program. Draw your own: explore."
+)
 
 _SUMS_CHECK: Final = "every file is listed in SHA256SUMS and unaltered"
 _README_CHECK: Final = "README.md says what the card says"

@@ -289,7 +289,13 @@ def test_a_bundle_holds_its_page(tmp_path):
     assert block["products"][0]["periods"][0]["release"]["sha256"] == csv
     assert "`situation.html`" in files["README.md"].decode()
     assert len(files[PAGE_NAME]) < 250_000
-    verify_bundle(written(tmp_path / "bundle", files))
+    assert verify_bundle(written(tmp_path / "bundle", files)).page.endswith("is what this version draws of the table.")
+
+
+def test_a_page_that_another_hand_drew_is_told_and_not_refused(tmp_path):
+    files = files_of_example() | {PAGE_NAME: files_of_example()[PAGE_NAME].replace(b"4px", b"5px")}
+
+    assert "is not what this version draws" in verify_bundle(written(tmp_path / "bundle", files)).page
 
 
 def test_a_bundle_of_before_there_were_pages_is_verified(tmp_path):

@@ -155,7 +155,7 @@ def _estimates(estimates: Iterable[Estimate | None]) -> dict[str, list[Any]]:
 
 
 def _shares(shares: Iterable[Share | None]) -> dict[str, list[Any]]:
-    """Shares that are known: without a share of the peak at the peak itself, and where nothing is known of the whole."""
+    """Shares that are known: none of the peak at the peak itself, and none where nothing is known of the whole."""
     return _estimates(Estimate(one.value, one.sd) if one and 0 < one.sd < inf else None for one in shares)
 
 
