@@ -209,6 +209,21 @@ function paint() {
   paintKinds();
   paintTable();
   paintProvenance();
+  keepView();
+}
+
+// Browsers refuse many changes of the address in short order, as a slider that is drawn along makes them.
+const HASH_PAUSE_MS = 250;
+let keptAt = -HASH_PAUSE_MS;
+let toKeep = 0;
+function keepView() {
+  clearTimeout(toKeep);
+  const wait = keptAt + HASH_PAUSE_MS - performance.now();
+  if (wait > 0) {
+    toKeep = setTimeout(keepView, wait);
+    return;
+  }
+  keptAt = performance.now();
   history.replaceState(null, "", hashOf());
 }
 
@@ -219,6 +234,6 @@ function start() {
   }
   readHash(location.hash);
   build();
-  window.addEventListener("hashchange", () => { readHash(location.hash); build(); });
+  window.addEventListener("hashchange", () => { clearTimeout(toKeep); readHash(location.hash); build(); });
 }
 start();

@@ -65,6 +65,9 @@ function paintMap() {
   const breaks = breaksOf(product().key, chosen, state.combo, state.level);
   for (const [zone, shape] of view.shapes) {
     const [fill, opacity] = lookOf(numberOf(zone), chosen, breaks);
+    const look = `${fill} ${opacity}`;
+    if (shape.look === look) continue;
+    shape.look = look;
     shape.setAttribute("fill", fill);
     shape.setAttribute("fill-opacity", opacity);
     shape.setAttribute("pointer-events", fill === "none" ? "none" : "auto");
