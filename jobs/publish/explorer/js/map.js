@@ -147,7 +147,7 @@ function readOutText(zone) {
 }
 function told(n, chosen) {
   if (chosen.sort === "network") return percent(plainNumber(100 * n.v));
-  return `${withRange(n, chosen.sort, product().unit)}, ${words.trust[trustOf(n, chosen.sort)]}`;
+  return `${withRange(n, chosen.sort, product().unit)}${words.comma}${words.trust[trustOf(n, chosen.sort)]}`;
 }
 const readOut = (zone) => { byId("readout").textContent = readOutText(zone); };
 

@@ -40,7 +40,7 @@ function parts(n, unit, finer) {
   return [n.v, low(n), high(n)].map((x) => plainNumber(Math.max(0, roundTo(step, x)), decimalsOf(step)));
 }
 
-const range = (a, b) => ltr(`${a} \u2013 ${b}`);
+const range = (a, b) => ltr(`${a}\u00a0\u2013\u00a0${b}`);
 const valueText = (n, unit, finer) => ltr(parts(n, unit, finer)[0]);
 const rangeText = (n, unit, finer) => { const [, a, b] = parts(n, unit, finer); return range(a, b); };
 
@@ -50,7 +50,7 @@ function shareParts(n) {
 }
 const percent = (text) => ltr(fill(words.percent, { value: text }));
 const shareText = (n) => percent(shareParts(n)[0]);
-const shareRange = (n) => { const [, a, b] = shareParts(n); return percent(`${a} \u2013 ${b}`); };
+const shareRange = (n) => { const [, a, b] = shareParts(n); return percent(`${a}\u00a0\u2013\u00a0${b}`); };
 
 const textOf = (n, sort, unit, finer) => (sort === "share" ? shareText(n) : valueText(n, unit, finer));
 const rangeOf = (n, sort, unit, finer) => (sort === "share" ? shareRange(n) : rangeText(n, unit, finer));
