@@ -7,7 +7,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 OUT ?= out/demo
 AIRFLOW := build/airflow
 
-.PHONY: demo demo-airflow test test-end-to-end test-parts test-dags check check-infra e2e bench bench-release bench-peers audit lock docs clean
+.PHONY: demo demo-airflow test test-end-to-end test-parts test-dags check check-infra e2e browser screenshots bench bench-release bench-peers audit lock docs basemap clean
 .DEFAULT_GOAL := demo
 
 demo: $(READY)  ## synthesise a country, ingest it, release a week, publish a bundle
@@ -20,10 +20,10 @@ test: $(READY) $(AIRFLOW)/.ready  ## the specification: every suite that fits 15
 	@$(MAKE) --no-print-directory --jobs=2 test-end-to-end test-parts test-dags
 
 test-end-to-end: $(READY)
-	@$(BIN)/python -m pytest -m "not audit and not e2e" tests/end_to_end
+	@$(BIN)/python -m pytest -m "not audit and not e2e and not browser" tests/end_to_end
 
 test-parts: $(READY)
-	@$(BIN)/python -m pytest -m "not audit and not e2e" --ignore=tests/end_to_end --ignore=tests/dags
+	@$(BIN)/python -m pytest -m "not audit and not e2e and not browser" --ignore=tests/end_to_end --ignore=tests/dags --ignore=tests/browser
 
 test-dags: $(AIRFLOW)/.ready  ## the DAGs, in Airflow's own environment
 	@$(AIRFLOW)/bin/python -m pytest -c tests/dags/pytest.ini --confcutdir=tests/dags tests/dags
@@ -39,6 +39,12 @@ check-infra: build/infra/.ready  ## what is under infra/: Dockerfiles, Compose, 
 
 e2e: $(READY) $(AIRFLOW)/.ready  ## a Spark cluster of processes, a worker lost at work, by hand and through Airflow; wants PostgreSQL
 	WHIMBREL_AIRFLOW=$(AIRFLOW) $(BIN)/python -m pytest -m e2e tests/e2e
+
+browser: $(READY)  ## the explorer in a real Chromium, Debian's: by mouse and keyboard, in three languages, on paper
+	@$(BIN)/python -m pytest -m browser tests/browser
+
+screenshots: $(READY)  ## the pictures of docs/explorer.md; wants Chromium
+	$(BIN)/python -m tests.browser.screenshots docs/images
 
 audit: $(READY)  ## statistical suites that take longer
 	$(BIN)/python -m pytest -m audit
@@ -63,6 +69,11 @@ build/peers/%/.ready: tests/benchmarks/peers/requirements-%.txt
 docs: $(READY)  ## regenerate what is generated
 	$(BIN)/python -m schemas.dictionary docs/data-dictionary.md
 	$(BIN)/python -m jobs.layout_schema docs/source-mapping.schema.json
+
+ATLAS := build/atlas
+basemap: $(READY)  ## land and borders of the explorer, from Natural Earth by way of an npm package; wants npm
+	mkdir -p $(ATLAS) && cd $(ATLAS) && npm pack --silent world-atlas@2.0.2 && tar -xzf world-atlas-2.0.2.tgz
+	$(BIN)/python -m jobs.publish.explorer.basemap_source $(ATLAS)/package/countries-50m.json jobs/publish/explorer/basemap.json
 
 $(READY): requirements.lock requirements-build.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else f"Python {sys.version.split()[0]} found. Expected: 3.11 or newer. Remedy: make PYTHON=python3.12 ...")'

@@ -18,6 +18,7 @@ from jobs import journal
 from jobs.approval_verbs import approve_app, emergency_app, keys_app
 from jobs.config import Config, SourceConfig
 from jobs.console import ERR, OUT, ledger_view, release_view, steps
+from jobs.explorer_verbs import explorer_app
 from jobs.indicator_verbs import register as register_indicators
 from jobs.options import (
     DEFAULT_CONFIG,
@@ -50,6 +51,7 @@ app.add_typer(approve_app, name="approve")
 app.add_typer(emergency_app, name="emergency")
 register_indicators(app)
 register_sharing(app, ledger_app)
+app.add_typer(explorer_app)
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
 

@@ -27,10 +27,11 @@ from jobs.publish.approvals import (
 from jobs.publish.archive import read_bundle_files, zip_bytes
 from jobs.publish.card import read_card
 from jobs.publish.datapackage import PACKAGE_NAME, package_of
+from jobs.publish.explorer.alone import page_of_release
 from jobs.publish.forms import form_of
 from jobs.publish.jsontext import json_bytes
 from jobs.publish.od_map import map_png
-from jobs.publish.readme import README_NAME, readme_text
+from jobs.publish.readme import PAGE_NAME, README_NAME, readme_text
 from jobs.publish.sharing.notice import SharingNote
 from jobs.publish.shown import Shown
 from jobs.publish.sums import SIGNATURE_NAME, SUMS_NAME, check_sums, sums_bytes
@@ -150,14 +151,17 @@ def data_files(shown: Shown, sharing: SharingNote | None = None) -> dict[str, by
     """Return the files that hold what a bundle shows, and the words that explain it."""
     card, contract = shown.card, public_contract(shown.card.product)
     table = published_table(shown.table, contract)
+    zones = _zones(shown, table) if form_of(card.product).has_zones else None
+    csv = csv_bytes(table)
     files = {
-        f"{contract.name}.csv": csv_bytes(table),
+        f"{contract.name}.csv": csv,
         f"{contract.name}.parquet": parquet_bytes(table),
+        PAGE_NAME: page_of_release(card, table, zones, csv=csv),
         README_NAME: readme_text(card, contract, sharing).encode(),
         PACKAGE_NAME: json_bytes(package_of(card, contract)),
     }
-    if form_of(card.product).has_zones:
-        files |= {ZONES_NAME: json_bytes(_zones(shown, table), indent=None)}
+    if zones:
+        files |= {ZONES_NAME: json_bytes(zones, indent=None)}
     if form_of(card.product).has_map:
         files |= {MAP_NAME: map_png(shown)}
     return files
@@ -184,10 +188,14 @@ def names_of(product: str) -> frozenset[str]:
         BundleError: No such product is published.
     """
     table = public_contract(product).name
-    words = {CARD_NAME, README_NAME, PACKAGE_NAME, APPROVAL_NAME, SUMS_NAME, SIGNATURE_NAME}
+    words = {CARD_NAME, PAGE_NAME, README_NAME, PACKAGE_NAME, APPROVAL_NAME, SUMS_NAME, SIGNATURE_NAME}
     form = form_of(product)
     drawn = {name for name, there in ((ZONES_NAME, form.has_zones), (MAP_NAME, form.has_map)) if there}
     return frozenset({f"{table}.csv", f"{table}.parquet"} | words | drawn)
+
+
+LATER_NAMES: Final = frozenset({PAGE_NAME})
+"""Of these, the names that bundles of earlier versions lack."""
 
 
 def published_heads(root: Path) -> frozenset[str]:

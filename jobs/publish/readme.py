@@ -11,6 +11,7 @@ from privacy.zoning import Zoning
 from schemas.contract import Contract
 
 README_NAME: Final = "README.md"
+PAGE_NAME: Final = "situation.html"
 
 _TEMPLATE: Final = """\
 # {title}
@@ -77,6 +78,7 @@ _FILES: Final = (
     ("{product}.parquet", "the table, with meaning and unit of each column"),
     ("zones.geojson", "{zones}"),
     ("map.png", "the largest flows"),
+    (PAGE_NAME, "this release to look at, in a browser: map, tables, in English, French and Arabic; needs no network"),
     ("card.json", "privacy, cost, bounds and noise of this release, for machines"),
     ("datapackage.json", "Frictionless Data Package: columns, units, key"),
     ("approval.json", "who approved this release, with signature and key"),
@@ -100,14 +102,21 @@ _ONLY_WHERE: Final[dict[str, Callable[[Form], bool]]] = {
 """Files that not all products have."""
 
 
-def readme_text(card: Card, contract: Contract, sharing: SharingNote | None = None) -> str:
-    """Return the README of a bundle, in Markdown; of a shared one, with what its agreement says."""
+def readme_text(card: Card, contract: Contract, sharing: SharingNote | None = None, *, has_page: bool = True) -> str:
+    """Return the README of a bundle, in Markdown.
+
+    Args:
+        card: Its card.
+        contract: The contract of its table.
+        sharing: With whom it is shared; none of a published bundle.
+        has_page: Whether it holds a page to look at; bundles of earlier versions do not.
+    """
     privacy = card.privacy
     levels = [f"{level.sigma:.3g} {level.place(card.zoning)}" for level in privacy.levels]
     files = [
         (name.format(product=card.product), what.format(zones=_ZONES[card.zoning]))
         for name, what in (*_FILES, *([_SHARING_FILE] if sharing else []))
-        if name not in _ONLY_WHERE or _ONLY_WHERE[name](form_of(card.product))
+        if _is_there(name, form_of(card.product), has_page)
     ]
     return _TEMPLATE.format(
         **card.model_dump(include=_PLAIN),
@@ -129,6 +138,12 @@ def readme_text(card: Card, contract: Contract, sharing: SharingNote | None = No
         slug=card.slug,
         head=card.ledger_head,
     )
+
+
+def _is_there(name: str, form: Form, has_page: bool) -> bool:
+    if name == PAGE_NAME:
+        return has_page
+    return name not in _ONLY_WHERE or _ONLY_WHERE[name](form)
 
 
 _PLAIN: Final = {

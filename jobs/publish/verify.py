@@ -25,15 +25,16 @@ from jobs.publish.approvals import (
     signer_of,
 )
 from jobs.publish.archive import read_bundle_files
-from jobs.publish.bundle import CARD_NAME, ZONES_NAME, names_of
+from jobs.publish.bundle import CARD_NAME, LATER_NAMES, ZONES_NAME, names_of
 from jobs.publish.card import Card, read_card
 from jobs.publish.card_checks import check_charges, check_clipping, check_domain, check_epsilon, check_levels
+from jobs.publish.explorer.alone import page_of_release
 from jobs.publish.flat_checks import check_tables, check_transitions, zones_of
 from jobs.publish.forms import form_of
 from jobs.publish.histogram_checks import check_bins, check_finding
 from jobs.publish.jsontext import read_json_object
 from jobs.publish.package_checks import check_package
-from jobs.publish.readme import README_NAME, readme_text
+from jobs.publish.readme import PAGE_NAME, README_NAME, readme_text
 from jobs.publish.row_checks import (
     check_cut,
     check_intervals,
@@ -97,6 +98,7 @@ class VerificationReport:
         approval: The approval that the bundle carries.
         approved_by: Who signed that, as far as the reader's keys tell.
         sharing: With whom it was shared; none of a published bundle.
+        page: What is known of the page that the bundle holds: a program, so a reader ought to know before opening it.
     """
 
     slug: str
@@ -109,6 +111,7 @@ class VerificationReport:
     approval: RecordedApproval
     approved_by: str
     sharing: SharingNote | None = None
+    page: str = ""
 
     def __rich__(self) -> Group:
         """Return the report for the terminal: what held, and whose word it is."""
@@ -123,7 +126,7 @@ class VerificationReport:
             f"Approved ({kind}, recorded {recorded.recorded_at}) by key {key.id}, {self.approved_by}.",
             *([told(self.sharing)] if self.sharing else []),
         )
-        return Group(table, *(Text(line, overflow="fold") for line in words))
+        return Group(table, *(Text(line, overflow="fold") for line in (*words, self.page) if line))
 
 
 def verify_bundle(path: Path, *, key: PublicKey | None = None, trust: Trust | None = None) -> VerificationReport:
@@ -149,8 +152,8 @@ def verified(
         path: The folder or the zip.
         key: As there.
         trust: As there.
-        package: Whether `datapackage.json` is checked too: it takes longer than all else, and says nothing new to a
-            reader who has the contracts.
+        package: Whether `datapackage.json` and the page are looked at too: that takes longer than all else, and says
+            nothing new to a reader who has the contracts and draws pages of their own.
 
     Raises:
         BundleError: The first defect: found, expected, remedy.
@@ -180,8 +183,18 @@ def verified(
         approval=approval,
         approved_by=_whose(approval.signed.key, trust),
         sharing=contents.sharing,
+        page=_page(contents) if package else "",
     )
     return report, contents
+
+
+def _page(contents: Contents) -> str:
+    """What is known of the page: that this version draws the same; or nothing, as another version draws another."""
+    if PAGE_NAME not in contents.files:
+        return ""
+    csv = contents.files[f"{contents.contract.name}.csv"]
+    drawn = page_of_release(contents.card, contents.table, contents.zones, csv=csv)
+    return _OWN_PAGE if drawn == contents.files[PAGE_NAME] else _OTHER_PAGE
 
 
 def _whose(key: PublicKey, trust: Trust | None) -> str:
@@ -204,7 +217,7 @@ def _contents(files: dict[str, bytes]) -> Contents:
 
 
 def _require_names(files: dict[str, bytes], names: frozenset[str], slug: str) -> None:
-    for name in sorted(names):
+    for name in sorted(names - _not_yet_there(files)):
         _required(files, name)
     if strange := sorted(files.keys() - names):
         raise BundleError(
@@ -212,6 +225,12 @@ def _require_names(files: dict[str, bytes], names: frozenset[str], slug: str) ->
             f"these alone: {', '.join(sorted(names))}",
             "do not open it; ask the bundle's publisher",
         )
+
+
+def _not_yet_there(files: dict[str, bytes]) -> frozenset[str]:
+    """Names that came later than the bundle: its own README does not list them."""
+    listed = files.get(README_NAME, b"")
+    return frozenset(name for name in LATER_NAMES if f"`{name}`".encode() not in listed)
 
 
 def _required(files: dict[str, bytes], name: str) -> bytes:
@@ -241,13 +260,20 @@ def _levels(contents: Contents) -> dict[str, int]:
 
 
 def _check_readme(contents: Contents) -> None:
-    if contents.files[README_NAME] != readme_text(contents.card, contents.contract, contents.sharing).encode():
+    has_page = PAGE_NAME in contents.files
+    expected = readme_text(contents.card, contents.contract, contents.sharing, has_page=has_page)
+    if contents.files[README_NAME] != expected.encode():
         raise BundleError(
             f"{README_NAME} says something else than {CARD_NAME}.",
             "the text that this version of Whimbrel writes for the card",
             "verify with the version that made the bundle; where they differ there too, do not use it",
         )
 
+
+_OWN_PAGE: Final = f"{PAGE_NAME} is what this version draws of the table."
+_OTHER_PAGE: Final = (
+    f"{PAGE_NAME} is not what this version draws: another version's, or a stranger's program. Draw your own: explore."
+)
 
 _SUMS_CHECK: Final = "every file is listed in SHA256SUMS and unaltered"
 _README_CHECK: Final = "README.md says what the card says"

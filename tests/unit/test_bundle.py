@@ -51,7 +51,7 @@ def signed_area(ring):
 def test_a_bundle_explains_itself(bundle):
     names = {path.name for path in bundle.folder.iterdir()}
     tables = {"od_trips.csv", "od_trips.parquet", "zones.geojson"}
-    words = {"README.md", "approval.json", "card.json", "datapackage.json", "map.png"}
+    words = {"README.md", "approval.json", "card.json", "datapackage.json", "map.png", "situation.html"}
     assert names == tables | words | {"SHA256SUMS", "signature"}
     assert bundle.folder.name == SLUG
 
@@ -132,7 +132,7 @@ def test_the_zip_holds_the_folder(bundle):
 def test_sha256sum_accepts_the_sums(bundle):
     command = ["sha256sum", "--strict", "-c", "SHA256SUMS"]
     run = subprocess.run(command, cwd=bundle.folder, capture_output=True, check=True)
-    assert len(run.stdout.splitlines()) == 8
+    assert len(run.stdout.splitlines()) == 9
 
 
 def test_the_digest_of_a_bundle_is_that_of_its_sums(bundle):

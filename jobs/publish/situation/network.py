@@ -1,7 +1,7 @@
 """The state of the network, from a public table: what is down looks like people who left, or who stayed."""
 
 import csv
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
@@ -85,9 +85,19 @@ def network_on(path: Path, day: date, level: int | None = None) -> Network:
     Raises:
         InputError: The file cannot be read, or holds no such table.
     """
+    return networks_on(path, [day], level)[day]
+
+
+def networks_on(path: Path, days: Iterable[date], level: int | None = None) -> dict[date, Network]:
+    """Read the report on each of several days as `network_on` does, the file once.
+
+    Raises:
+        InputError: The file cannot be read, or holds no such table.
+    """
     try:
         with path.open(encoding="utf-8", newline="") as stream:
-            return _network(list(csv.DictReader(stream)), day, level)
+            rows = list(csv.DictReader(stream))
+        return {day: _network(rows, day, level) for day in days}
     except (OSError, UnicodeDecodeError, csv.Error, KeyError, TypeError, ValueError, IndexError) as error:
         raise InputError(
             f"{path.name} is no table of the network.",
