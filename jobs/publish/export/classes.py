@@ -49,7 +49,7 @@ class ValueClass:
 
 
 def classes_of(rows: pd.DataFrame) -> list[ValueClass]:
-    """Return up to five classes with about equally many of the rows that are clear of zero; one where there are none."""
+    """Return up to five classes of about equally many of the rows that are clear of zero; one where there are none."""
     values = rows["value"][shows_value(rows)].to_numpy()
     shares = np.linspace(0, 1, CLASSES + 1)[1:-1]
     cuts = sorted({_spoken(limit) for limit in np.quantile(values, shares)}) if len(values) else []

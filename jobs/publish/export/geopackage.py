@@ -40,7 +40,8 @@ def gpkg_bytes(source: Source) -> bytes:
         _write_table(path, METADATA, notes, "What a reader must know before using a number", source)
         for layer in layers:
             _write_layer(path, layer, source)
-        _write_base(path, source)
+        told = _told(source, "All zones of the bundle, without values")
+        _write_drawn(path, ZONES, base_layer(source), "MultiPolygon", told)
         styles = pd.DataFrame([*_styles(layers, source)])
         _write_table(path, STYLES, styles, "Styles for QGIS", source, fid="id")
         return path.read_bytes()
@@ -61,23 +62,23 @@ def _sealed_at(source: Source) -> str:
 
 
 def _write_layer(path: Path, layer: Layer, source: Source) -> None:
+    name, title = layer.breakdown.name, layer.breakdown.title
     if layer.kind is Kind.NOTHING:
-        _write_table(path, layer.breakdown.name, layer.rows, layer.breakdown.title, source)
-        return
-    told = _told(source, layer.breakdown.title)
-    pyogrio.write_dataframe(
-        layer.rows, path, layer=layer.breakdown.name, driver="GPKG", geometry_type=_GEOMETRY[layer.kind],
-        append=True, promote_to_multi=True, layer_options=told,
-    )  # fmt: skip
+        _write_table(path, name, layer.rows, title, source)
+    else:
+        _write_drawn(path, name, layer.rows, _GEOMETRY[layer.kind], _told(source, title))
 
 
-def _write_base(path: Path, source: Source) -> None:
-    zones: gpd.GeoDataFrame = base_layer(source)
-    told = _told(source, "All zones of the bundle, without values")
+def _write_drawn(path: Path, name: str, rows: gpd.GeoDataFrame, geometry: str, told: dict[str, str]) -> None:
+    drawn = _projected(rows)
     pyogrio.write_dataframe(
-        zones, path, layer=ZONES, driver="GPKG", geometry_type="MultiPolygon", append=True, promote_to_multi=True,
-        layer_options=told,
-    )  # fmt: skip
+        drawn, path, layer=name, driver="GPKG", geometry_type=geometry, append=True, layer_options=told
+    )
+
+
+def _projected(rows: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    """Name the projection as GeoPackage does, which stores longitude before latitude whatever its name says."""
+    return rows.set_crs("EPSG:4326", allow_override=True)
 
 
 def _write_table(path: Path, name: str, rows: pd.DataFrame, title: str, source: Source, *, fid: str = "fid") -> None:

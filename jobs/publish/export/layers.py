@@ -108,7 +108,9 @@ def _shown(breakdown: Breakdown, source: Source) -> pd.DataFrame:
         named = {}
     days = {"period_start": source.period.first_day.isoformat(), "period_end": source.period.last_day.isoformat()}
     marked = rows.assign(**named, **days, unit=source.card.unit_of_value, synthetic=source.card.synthetic)
-    texts = {name: column.map(printable, na_action="ignore") for name, column in marked.items() if column.dtype == object}
+    texts = {
+        name: column.map(printable, na_action="ignore") for name, column in marked.items() if column.dtype == object
+    }
     return marked.assign(**texts)
 
 
@@ -138,7 +140,7 @@ def _own(places: pd.DataFrame, zones: gpd.GeoDataFrame) -> Iterator[tuple[str, "
 
 
 def _cut(start: Floats, end: Floats) -> list[list[tuple[float, float]]]:
-    """A straight line in longitude and latitude, in two parts where it crosses 180 degrees (RFC 7946, section 3.1.9)."""
+    """A straight line in longitude and latitude, in two parts where it crosses 180 degrees (RFC 7946, 3.1.9)."""
     (x_1, y_1), (x_2, y_2) = start, end
     if abs(x_1 - x_2) <= 180:
         return [[(x_1, y_1), (x_2, y_2)]]

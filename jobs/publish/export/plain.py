@@ -3,15 +3,18 @@
 import re
 from typing import Final
 
-_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff\ufffe\uffff]")
+_CONTROL: Final = re.compile(
+    r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff\ufffe\uffff]"
+)
 """What moves a cursor, ends a line or turns the reading direction; XML cannot hold some of it."""
 
 _LONE: Final = re.compile(r"[\ud800-\udfff]")
 """Half a pair of UTF-16: JSON can hold it, UTF-8 cannot."""
 
-_BRACKETS: Final = str.maketrans({"<": "‹", ">": "›"})
+_BRACKETS: Final = str.maketrans({"<": "\u2039", ">": "\u203a"})
+"""Quotation marks that look like them."""
 
-_FORMULA: Final = tuple("=+-@＝＋－＠|%")
+_FORMULA: Final = tuple("=+-@|%\uff1d\uff0b\uff0d\uff20")
 """What a cell begins with that a spreadsheet takes for a formula or a command.
 
 Source: OWASP, CSV Injection, with the full-width forms that East Asian versions read alike.

@@ -136,7 +136,7 @@ def _polygons(feature: dict[str, Any]) -> shapely.MultiPolygon:
 
 
 def _points_inside(drawn: gpd.GeoSeries) -> gpd.GeoSeries:
-    """The centroid where it lies inside, and another point inside where it does not, as of a zone cut at 180 degrees."""
+    """The centroid where it lies inside; elsewhere, as of a zone cut at 180 degrees, another point inside."""
     centroids = gpd.GeoSeries(shapely.centroid(drawn.to_numpy()), crs=CRS)
     return centroids.where(drawn.contains(centroids), drawn.representative_point())
 

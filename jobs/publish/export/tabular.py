@@ -98,9 +98,7 @@ def geoparquet_bytes(layer: Layer, source: Source) -> bytes:
     sink = io.BytesIO()
     rows = layer.rows.copy()
     rows.attrs = {}
-    rows.to_parquet(
-        sink, index=False, compression="zstd", schema_version="1.1.0", write_covering_bbox=True
-    )
+    rows.to_parquet(sink, index=False, compression="zstd", schema_version="1.1.0", write_covering_bbox=True)
     return _with_notes(sink.getvalue(), source)
 
 
