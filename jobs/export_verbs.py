@@ -1,13 +1,28 @@
 """`whimbrel export`: published bundles in the formats that other programs read."""
 
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
 from jobs.console import OUT, steps
 
-FormatName = Literal["csv", "parquet", "gpkg", "geojson", "kmz", "sdmx", "flowmap", "dcat", "all"]
+
+class FormatName(StrEnum):
+    """The names of `jobs.publish.export.formats`, which takes seconds to import."""
+
+    CSV = "csv"
+    PARQUET = "parquet"
+    GPKG = "gpkg"
+    GEOJSON = "geojson"
+    KMZ = "kmz"
+    SDMX = "sdmx"
+    FLOWMAP = "flowmap"
+    DCAT = "dcat"
+    ALL = "all"
+
+
 FormatOption = Annotated[
     list[FormatName] | None, typer.Option("--format", help="Repeat it; all: those that can show the bundle.")
 ]
@@ -41,7 +56,7 @@ def export(
             source = read_source(bundle, key=known, trust=trusted)
             progress(f"writing {source.slug}")
             written += write_exports(
-                apportioned(source, weights) if weights else source, formats or ["all"], out, hxl=hxl
+                apportioned(source, weights) if weights else source, formats or [FormatName.ALL], out, hxl=hxl
             )
     OUT.print(*written, sep="\n", soft_wrap=True, markup=False, highlight=False)
 

@@ -103,10 +103,10 @@ def export_files(source: Source, names: Sequence[str], *, hxl: bool = False) -> 
         ConfigError: A format that was named cannot show the bundle.
         BundleError: The bundle's zones cannot be drawn.
     """
-    asked = formats_asked(source.card.product, names, by_areas=bool(source.by_areas))
+    able, asked = (formats_asked(source.card.product, some, by_areas=bool(source.by_areas)) for some in ([ALL], names))
     made = {f"{source.stem}{rest}": content for name in asked for rest, content in FORMATS[name].make(source).items()}
     if hxl and "csv" in asked:
         made[f"{source.stem}.csv"] = csv_bytes(source, hxl=True)
     if DCAT in asked:
         made[f"{source.stem}_dcat.jsonld"] = dcat_bytes(source, made)
-    return {README: readme_bytes(source)} | made
+    return {README: readme_bytes(source, able)} | made
