@@ -4,13 +4,15 @@ Source: `locations.csv` with id, name, lat and lon; `flows.csv` with origin, des
 up by name, so those of the interval may follow.
 """
 
+from collections.abc import Iterable
 from typing import Final
 
 from jobs.publish.export.layers import drawn_zones
 from jobs.publish.export.plain import cell_text
 from jobs.publish.export.source import Source
-from jobs.publish.export.tabular import COORDINATE_DECIMALS, lines_of
+from jobs.publish.export.tabular import lines_of
 from jobs.publish.tables import DECIMALS
+from jobs.publish.zones import COORDINATE_DECIMALS
 from schemas.published import PUBLISHED
 
 LOCATIONS: Final = "locations.csv"
@@ -26,28 +28,29 @@ def flowmap_files(source: Source) -> dict[str, bytes]:
     may lie below zero, which these readers take for nothing.
     """
     published = source.rows[source.rows["status"] == PUBLISHED]
-    named = sorted({*published["origin"], *published["destination"]})
-    zones = drawn_zones(source).loc[named]
+    zones = drawn_zones(source).loc[sorted({*published["origin"], *published["destination"]})]
     mark = _MARK if source.card.synthetic else ""
-    places = (
-        (cell_text(zone), cell_text(f"{mark}{row.name_ or zone}"), _degrees(row.lat), _degrees(row.lng))
-        for zone, row in zip(zones.index, zones.rename(columns={"name": "name_"}).itertuples(), strict=True)
-    )
-    day = source.period.first_day.isoformat()
-    flows = (
-        (cell_text(row.origin), cell_text(row.destination), *map(_number, (row.value,)), day,
-         *map(_number, (row.ci_low, row.ci_high)))
-        for row in published.itertuples()
-    )  # fmt: skip
+    names = [f"{mark}{name or zone}" for zone, name in zones["name"].items()]
+    days = [source.period.first_day.isoformat()] * len(published)
+    places = (_texts(zones.index), _texts(names), _degrees(zones["lat"]), _degrees(zones["lng"]))
+    ends = (_texts(published["origin"]), _texts(published["destination"]))
+    interval = (_numbers(published["ci_low"]), _numbers(published["ci_high"]))
     return {
-        LOCATIONS: lines_of([("id", "name", "lat", "lon")], places),
-        FLOWS: lines_of([("origin", "dest", "count", "time", "ci_low", "ci_high")], flows),
+        LOCATIONS: lines_of([("id", "name", "lat", "lon")], zip(*places, strict=True)),
+        FLOWS: lines_of(
+            [("origin", "dest", "count", "time", "ci_low", "ci_high")],
+            zip(*ends, _numbers(published["value"]), days, *interval, strict=True),
+        ),
     }
 
 
-def _degrees(value: float) -> str:
-    return f"{value:.{COORDINATE_DECIMALS}f}"
+def _texts(values: Iterable[str]) -> list[str]:
+    return [cell_text(value) for value in values]
 
 
-def _number(value: float) -> str:
-    return f"{value:.{DECIMALS}f}"
+def _degrees(values: Iterable[float]) -> list[str]:
+    return [f"{value:.{COORDINATE_DECIMALS}f}" for value in values]
+
+
+def _numbers(values: Iterable[float]) -> list[str]:
+    return [f"{value:.{DECIMALS}f}" for value in values]

@@ -1,7 +1,7 @@
 """A layer as GeoJSON by RFC 7946, with what a reader must know beside its features."""
 
 import json
-from typing import Any, Final
+from typing import Any
 
 import pandas as pd
 import shapely
@@ -11,9 +11,7 @@ from jobs.publish.export.layers import Kind, Layer, base_layer, layers_of
 from jobs.publish.export.notes import facts_of
 from jobs.publish.export.source import Source
 from jobs.publish.jsontext import json_bytes
-
-_GRID: Final = 1e-6
-"""Degrees, about 0.1 m (RFC 7946, section 11.2)."""
+from jobs.publish.zones import COORDINATE_DECIMALS
 
 
 def geojson_files(source: Source) -> dict[str, bytes]:
@@ -31,7 +29,9 @@ def _rest(layer: Layer, source: Source) -> str:
 
 
 def _collection(rows: pd.DataFrame, title: str, source: Source) -> bytes:
-    attributes = json.loads(rows.drop(columns="geometry").to_json(orient="records", double_precision=6))
+    attributes = json.loads(
+        rows.drop(columns="geometry").to_json(orient="records", double_precision=COORDINATE_DECIMALS)
+    )
     shapes = _on_grid(rows)
     features = [
         {"type": "Feature", "properties": found, "geometry": mapping(drawn) if drawn else None}
@@ -43,10 +43,9 @@ def _collection(rows: pd.DataFrame, title: str, source: Source) -> bytes:
 
 
 def _on_grid(rows: pd.DataFrame) -> list[Any]:
-    """The geometries with coordinates of six decimals; none where a row has none."""
+    """The geometries with coordinates of six decimals and outer rings anticlockwise; none where a row has none."""
 
     def rounded(coordinates: Any) -> Any:  # noqa: ANN401 - shapely hands over and takes back its own arrays
-        return coordinates.round(6)
+        return coordinates.round(COORDINATE_DECIMALS)
 
-    geometries = rows["geometry"].to_numpy()
-    return [None if drawn is None else drawn for drawn in shapely.transform(geometries, rounded)]
+    return list(shapely.transform(shapely.orient_polygons(rows["geometry"].to_numpy()), rounded))

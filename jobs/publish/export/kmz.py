@@ -21,13 +21,11 @@ from jobs.publish.export.layers import Kind, Layer, layers_of
 from jobs.publish.export.notes import facts_of
 from jobs.publish.export.plain import unmarked
 from jobs.publish.export.source import Source
+from jobs.publish.zones import COORDINATE_DECIMALS
 from schemas.published import PUBLISHED, RESIDUAL
 
 DOCUMENT: Final = "doc.kml"
 """The name that a reader of KMZ looks for."""
-
-DECIMALS: Final = 6
-"""Of a degree, about 0.1 m."""
 
 _SAID: Final = ("value", "ci_low", "ci_high", "noise_sd", "quality", "status")
 """Columns that a placemark tells of a row, after its zones and labels."""
@@ -40,7 +38,7 @@ def kmz_bytes(source: Source) -> bytes:
     """Return the KMZ of a bundle with zones."""
     kml = KML()
     kml.append(_document(source))
-    text = kml.to_string(prettyprint=False, precision=DECIMALS, verbosity=Verbosity.normal)
+    text = kml.to_string(prettyprint=False, precision=COORDINATE_DECIMALS, verbosity=Verbosity.normal)
     return packed({DOCUMENT: b'<?xml version="1.0" encoding="UTF-8"?>\n' + text.encode()})
 
 

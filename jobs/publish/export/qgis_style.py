@@ -14,7 +14,7 @@ from jobs.publish.export.classes import FILLS, LINE, UNSURE, WIDTHS_MM, ValueCla
 from jobs.publish.export.layers import Kind, Layer
 from schemas.published import RESIDUAL
 
-_NO_QGIS: Final = "3.28.0"
+_QGIS: Final = "3.28.0"
 """The version that the style names; any from 3.18 on reads it."""
 
 MOST_PARTS: Final = 200
@@ -89,11 +89,12 @@ def _line_rules(layer: Layer) -> tuple[Rule, ...]:
         Rule(c.text, f"{shown}{_within(c)}", ("SimpleLine", _line(LINE, WIDTHS_MM[c.number])))
         for c in classes_of(layer.rows)
     ]
+    unsure = ("SimpleLine", _line(UNSURE, WIDTHS_MM[0], style="dot"))
+    rules.append(Rule("cannot be told from zero", shown.replace(">", "<=", 1), unsure, is_on=has_status))
     if has_status:
         dashed = ("SimpleLine", _line("#7f7f7f", WIDTHS_MM[1], style="dash"))
-        return (*rules, Rule("residual: the pair without its finer rows", f"\"status\" = '{RESIDUAL}'", dashed))
-    unsure = ("SimpleLine", _line(UNSURE, WIDTHS_MM[0], style="dot"))
-    return (*rules, Rule("cannot be told from zero", '"ci_low" <= 0', unsure, is_on=False))
+        rules.append(Rule("residual: the pair without its finer rows", f"\"status\" = '{RESIDUAL}'", dashed))
+    return tuple(rules)
 
 
 def _within(limits: ValueClass) -> str:
@@ -129,7 +130,7 @@ def _rgba(color: str, alpha: int) -> str:
 
 
 def _qml(symbol_type: str, rules: Sequence[Rule]) -> str:
-    root = Element("qgis", version=_NO_QGIS, styleCategories="Symbology")
+    root = Element("qgis", version=_QGIS, styleCategories="Symbology")
     renderer = SubElement(
         root, "renderer-v2", type="RuleRenderer", symbollevels="0", enableorderby="0", forceraster="0",
         referencescale="-1",

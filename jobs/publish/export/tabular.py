@@ -15,9 +15,7 @@ from jobs.publish.export.notes import facts_of
 from jobs.publish.export.plain import cell_text, printable
 from jobs.publish.export.source import Source
 from jobs.publish.tables import DECIMALS
-
-COORDINATE_DECIMALS: Final = 6
-"""About 0.1 m."""
+from jobs.publish.zones import COORDINATE_DECIMALS
 
 _COORDINATES: Final = ("_lat", "_lng")
 
