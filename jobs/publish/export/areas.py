@@ -111,7 +111,7 @@ def apportioned(source: Source, weights: Weights) -> Source:
     made, covered, whole = [], 0.0, 0.0
     for breakdown in breakdowns_of(source):
         rows = _at_level(breakdown, level)
-        areas = _by_area(rows, breakdown.places, weights, source)
+        areas = _by_area(rows, breakdown.places, weights)
         made.append(areas)
         if breakdown.places and len(rows):
             covered += float(areas["value"].sum())
@@ -148,16 +148,15 @@ def _at_level(breakdown: Breakdown, level: int) -> pd.DataFrame:
     return rows
 
 
-def _by_area(rows: pd.DataFrame, places: tuple[str, ...], weights: Weights, source: Source) -> pd.DataFrame:
+def _by_area(rows: pd.DataFrame, places: tuple[str, ...], weights: Weights) -> pd.DataFrame:
     """The sums by area of each place and by every label, with their variances."""
     if not places:
         return rows
-    joined = rows.assign(share=1.0)
+    joined, shares = rows.assign(share=1.0), weights.table.add_prefix("weighed_")
     for place in places:
-        joined = joined.merge(weights.table, left_on=place, right_on="zone", suffixes=("", "_of_area"))
-        weight = joined["weight"]
-        joined[place], joined["share"] = joined["area"], joined["share"] * weight
-        joined = joined.drop(columns=["area", "weight", "zone_of_area" if "zone" in source.places else "zone"])
+        joined = joined.merge(shares, left_on=place, right_on="weighed_zone")
+        joined[place], joined["share"] = joined["weighed_area"], joined["share"] * joined["weighed_weight"]
+        joined = joined.drop(columns=list(shares.columns))
     joined["variance"] = (joined["share"] * joined["noise_sd"]) ** 2
     joined["value"] *= joined["share"]
     same = [name for name in rows.columns if name not in _SUMMED and name not in LEVEL_COLUMNS.values()]

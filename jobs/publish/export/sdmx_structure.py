@@ -6,6 +6,7 @@ Source: SDMX-JSON 2.0 structure message.
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from hashlib import sha256
 from typing import Any, Final
 
@@ -82,7 +83,7 @@ class Structure:
     definition: str
     sealed_on: str
 
-    @property
+    @cached_property
     def id(self) -> str:
         """Its identifier."""
         told = {name: dict(found) for name, found in self.lists.items()}
