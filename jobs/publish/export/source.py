@@ -158,5 +158,5 @@ def _undrawable(found: str) -> BundleError:
     return BundleError(
         f"zones.geojson cannot be drawn: {found}.",
         "valid polygons (OGC Simple Features)",
-        "ask the bundle's publisher to correct the boundaries; csv, parquet and sdmx of the table are in the bundle",
+        "ask the bundle's publisher to correct the boundaries; its CSV and Parquet hold the table without them",
     )
