@@ -568,7 +568,7 @@ def test_zones_and_flows_at_180_degrees_stay_on_their_side(tmp_path):
 
 @given(st.lists(st.floats(-1e4, 1e6), max_size=60), st.floats(0.1, 50))
 def test_every_value_is_in_one_class_and_limits_have_two_digits(values, sd):
-    rows = pd.DataFrame({"value": values, "ci_low": [value - sd for value in values]}, dtype=float)
+    rows = pd.DataFrame({"value": values, "noise_sd": [sd] * len(values)}, dtype=float)
     classes = classes_of(rows)
     assert 1 <= len(classes) <= 5
     assert [c.number for c in classes] == [*range(5 - len(classes), 5)]
@@ -576,6 +576,12 @@ def test_every_value_is_in_one_class_and_limits_have_two_digits(values, sd):
         assert sum(c.low <= value < c.high for c in classes) == 1
     limits = [c.low for c in classes[1:]]
     assert all(float(f"{limit:.1e}") == limit for limit in limits)
+
+
+def test_noise_alone_colours_hardly_a_zone_of_a_thousand():
+    noise = np.random.default_rng(5).normal(0, 12.0, (200, 1000))
+    maps = [shows_value(pd.DataFrame({"value": values, "noise_sd": 12.0})).any() for values in noise]
+    assert 0 < sum(maps) <= 0.1 * len(maps)
 
 
 def forged(product, folder, change):

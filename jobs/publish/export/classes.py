@@ -9,6 +9,8 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
+from jobs.publish.situation.estimate import clear_sds
+from privacy.intervals import Z_95
 from schemas.published import PUBLISHED
 
 CLASSES: Final = 5
@@ -59,10 +61,19 @@ def classes_of(rows: pd.DataFrame) -> list[ValueClass]:
     return [ValueClass(low, high, last + n) for n, (low, high) in enumerate(pairwise(limits))]
 
 
+def clear_from_sds(rows: pd.DataFrame) -> float:
+    """Return from how many standard deviations above zero rows are no work of chance.
+
+    Rows of flows were chosen by a cut already. Of a flat table every key has a row, and of those that are really zero
+    one in forty exceeds 1.96: the limit is such that with probability 95 % none does (Bonferroni).
+    """
+    return round(Z_95 if "is_residual" in rows else clear_sds(len(rows)), 3)
+
+
 def shows_value(rows: pd.DataFrame) -> "pd.Series[bool]":
-    """Tell which rows show a value: those of which zero lies below the interval, and that are no residual."""
-    is_clear = rows["ci_low"] > 0
-    return is_clear & (rows["status"] == PUBLISHED) if "status" in rows and "is_residual" in rows else is_clear
+    """Tell which rows show a value: those that are clear of zero, and no residual."""
+    is_clear = rows["value"] > clear_from_sds(rows) * rows["noise_sd"]
+    return is_clear & (rows["status"] == PUBLISHED) if "is_residual" in rows else is_clear
 
 
 def class_numbers(rows: pd.DataFrame, classes: Sequence[ValueClass]) -> list[int]:

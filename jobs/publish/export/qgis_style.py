@@ -10,7 +10,7 @@ from typing import Final
 from xml.etree.ElementTree import Element, SubElement, tostring
 
 from jobs.publish.export.breakdowns import Breakdown
-from jobs.publish.export.classes import FILLS, LINE, UNSURE, WIDTHS_MM, ValueClass, classes_of
+from jobs.publish.export.classes import FILLS, LINE, UNSURE, WIDTHS_MM, ValueClass, classes_of, clear_from_sds
 from jobs.publish.export.layers import Kind, Layer
 from schemas.published import RESIDUAL
 
@@ -46,12 +46,12 @@ def layer_qml(layer: Layer) -> str:
     """Return the style of a layer with values."""
     if layer.kind is Kind.LINES:
         return _qml("line", _line_rules(layer))
-    classes = classes_of(layer.rows)
+    classes, sds = classes_of(layer.rows), clear_from_sds(layer.rows)
     parts = [part for part, _ in zip(layer.breakdown.parts(), range(MOST_PARTS), strict=False)]
     if not layer.breakdown.labels or not parts:
-        return _qml("fill", _zone_rules(classes))
+        return _qml("fill", _zone_rules(classes, sds))
     rules = (
-        Rule(text, _part_condition(layer.breakdown, rows.iloc[0]), is_on=n == 0, rules=_zone_rules(classes))
+        Rule(text, _part_condition(layer.breakdown, rows.iloc[0]), is_on=n == 0, rules=_zone_rules(classes, sds))
         for n, (text, rows) in enumerate(parts)
     )
     return _qml("fill", tuple(rules))
@@ -76,15 +76,15 @@ def _literal(value: object) -> str:
     return text if isinstance(value, int | float) else "'" + text.replace("\\", "\\\\").replace("'", "''") + "'"
 
 
-def _zone_rules(classes: Sequence[ValueClass]) -> tuple[Rule, ...]:
-    unsure = Rule("cannot be told from zero", '"ci_low" <= 0', ("SimpleFill", _fill(UNSURE, "b_diagonal")))
-    shown = [Rule(c.text, f'"ci_low" > 0{_within(c)}', ("SimpleFill", _fill(FILLS[c.number]))) for c in classes]
+def _zone_rules(classes: Sequence[ValueClass], sds: float) -> tuple[Rule, ...]:
+    unsure = Rule("cannot be told from zero", _clear(sds, "<="), ("SimpleFill", _fill(UNSURE, "b_diagonal")))
+    shown = [Rule(c.text, _clear(sds) + _within(c), ("SimpleFill", _fill(FILLS[c.number]))) for c in classes]
     return (*shown, unsure)
 
 
 def _line_rules(layer: Layer) -> tuple[Rule, ...]:
     has_status = "is_residual" in layer.rows
-    shown = '"ci_low" > 0' + (f" AND \"status\" <> '{RESIDUAL}'" if has_status else "")
+    shown = _clear(clear_from_sds(layer.rows)) + (f" AND \"status\" <> '{RESIDUAL}'" if has_status else "")
     rules = [
         Rule(c.text, f"{shown}{_within(c)}", ("SimpleLine", _line(LINE, WIDTHS_MM[c.number])))
         for c in classes_of(layer.rows)
@@ -95,6 +95,11 @@ def _line_rules(layer: Layer) -> tuple[Rule, ...]:
         dashed = ("SimpleLine", _line("#7f7f7f", WIDTHS_MM[1], style="dash"))
         rules.append(Rule("residual: the pair without its finer rows", f"\"status\" = '{RESIDUAL}'", dashed))
     return tuple(rules)
+
+
+def _clear(sds: float, comparison: str = ">") -> str:
+    """Whether a value is clear of zero."""
+    return f'"value" {comparison} {sds!r} * "noise_sd"'
 
 
 def _within(limits: ValueClass) -> str:
