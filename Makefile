@@ -49,9 +49,10 @@ screenshots: $(READY)  ## the pictures of docs/explorer.md; wants Chromium
 audit: $(READY)  ## statistical suites that take longer
 	$(BIN)/python -m pytest -m audit
 
-bench: $(READY)  ## speed: the main job against DuckDB in the same run, then each product; writes out/bench/*.json
+bench: $(READY)  ## speed: the main job against DuckDB in the same run, then each product, then formats; writes out/bench/*.json
 	$(BIN)/python -m tests.benchmarks.main_job
 	$(BIN)/python -m tests.benchmarks.products
+	$(BIN)/python -m tests.benchmarks.publish_formats
 
 bench-release: $(READY)  ## release designs side by side on the simulator, at equal budgets; writes out/bench/release_designs.json
 	$(BIN)/python -m tests.benchmarks.release_designs

@@ -19,6 +19,7 @@ from jobs.approval_verbs import approve_app, emergency_app, keys_app
 from jobs.config import Config, SourceConfig
 from jobs.console import ERR, OUT, ledger_view, release_view, steps
 from jobs.explorer_verbs import explorer_app
+from jobs.export_verbs import FormatOption, export, export_published, require_formats
 from jobs.indicator_verbs import register as register_indicators
 from jobs.options import (
     DEFAULT_CONFIG,
@@ -52,6 +53,7 @@ app.add_typer(emergency_app, name="emergency")
 register_indicators(app)
 register_sharing(app, ledger_app)
 app.add_typer(explorer_app)
+app.command(epilog="Example:  whimbrel export release/od_trips_2026-W10_r1.zip --format gpkg --format kmz")(export)
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
 
@@ -536,18 +538,26 @@ def publish(
     product: ProductArgument,
     period: PeriodArgument,
     revision: RevisionOption = 1,
+    formats: FormatOption = None,
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
-    """Write the bundle of an approved release into the release zone; again: the same bytes."""
+    """Write the bundle of an approved release into the release zone; again: the same bytes.
+
+    With --format, its exports too, into formats/ beside it: whimbrel export.
+    """
     from jobs.releases import Desk
     from privacy.ledger import ReleaseKey
     from privacy.unit import Period
 
+    require_formats(product, formats or [])
     desk = Desk.of(_configured(config))
     with steps(product=product, period=period, revision=revision) as progress:
         progress("writing the bundle")
         bundle = desk.publish(ReleaseKey(product, str(Period.parse(period)), revision))
-    OUT.print(f"{bundle.folder}\n{bundle.archive}", soft_wrap=True)
+        if formats:
+            progress("writing its exports")
+        exports = export_published(bundle.folder, formats or [])
+    OUT.print(bundle.folder, bundle.archive, *exports, sep="\n", soft_wrap=True)
 
 
 @app.command(epilog="Example:  whimbrel verify release/od_trips_2026-W10_r1.zip --key keys/gate.pub")

@@ -27,10 +27,15 @@ or of a compression or version that it lacks, OSError of a file that cannot be r
 
 def zip_bytes(slug: str, files: Mapping[str, bytes]) -> bytes:
     """Return a zip of one folder `slug` with the files in order of their names."""
+    return packed({f"{slug}/{name}": content for name, content in files.items()})
+
+
+def packed(files: Mapping[str, bytes]) -> bytes:
+    """Return a zip of files by path, in order of their paths, without a clock: equal files give equal bytes."""
     sink = io.BytesIO()
     with zipfile.ZipFile(sink, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
-        for name in sorted(files):
-            archive.writestr(_entry(f"{slug}/{name}"), files[name])
+        for path in sorted(files):
+            archive.writestr(_entry(path), files[path])
     return sink.getvalue()
 
 
