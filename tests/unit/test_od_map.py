@@ -38,6 +38,7 @@ def test_a_users_matplotlib_style_does_not_change_the_map():
 def test_the_picture_carries_neither_software_nor_date():
     assert {kind for kind, _ in chunks(od_map_png(example_release(radius=6)))} == {
         "IHDR",
+        "PLTE",
         "pHYs",
         "IDAT",
         "IEND",
