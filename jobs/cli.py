@@ -23,6 +23,7 @@ from jobs.options import (
     ConfigOption,
     EngineName,
     EngineOption,
+    LanguageOption,
     PeriodArgument,
     ProductArgument,
     RevisionOption,
@@ -564,6 +565,7 @@ def verify(
 def situation(
     bundles: Annotated[list[Path], typer.Argument(help="Displacement bundles of one event, folders or zips.")],
     out: Annotated[Path, typer.Option(help="Folder for situation.html and situation.pdf.")] = Path("situation"),
+    language: LanguageOption = ["en"],  # noqa: B006 # typer copies it
     network: Annotated[Path | None, typer.Option(help="A table that `whimbrel network` wrote.")] = None,
     today: Annotated[str | None, typer.Option(help="Day to which the data's age is counted; default: today.")] = None,
     key: Annotated[str | None, typer.Option(help="The publisher's public key, its line or its .pub file.")] = None,
@@ -577,7 +579,8 @@ def situation(
     keys = Keys(read_public_key(key) if key else None, Trust.load(trust) if trust else None)
     with steps() as progress:
         progress("verifying the bundles and drawing the page")
-        files = write_situation(bundles, out, today=_day(today) if today else date.today(), network=network, keys=keys)
+        day = _day(today) if today else date.today()
+        files = write_situation(bundles, out, today=day, network=network, keys=keys, languages=language)
     OUT.print(*files, sep="\n", soft_wrap=True)
 
 

@@ -159,6 +159,7 @@ class Card(_Part):
     period: str
     revision: PositiveInt
     title: str
+    country: str | None = None
     definition_id: str
     definition: str
     definition_parameters: dict[str, Any] = {}

@@ -31,7 +31,7 @@ from jobs.publish.situation.page import page_html
 from jobs.publish.situation.reading import one_of_each_period, read_event
 from jobs.publish.situation.report import report_pdf, report_sheet
 from jobs.publish.situation.run import situation_of_bundles, write_situation
-from jobs.publish.situation.sheet import Type, fitted, width_of, wrapped
+from jobs.publish.paper.sheet import Type, fitted, width_of, wrapped
 from jobs.publish.situation.telling import situation_of
 from jobs.publish.situation.unseen import away_of_all
 from jobs.publish.situation.view import Event, Provenance

@@ -1,6 +1,12 @@
-"""A sheet of A4 paper: places in millimetres from its upper left corner, the marks of drawings, and lines of text."""
+"""A sheet of A4 paper: places in millimetres from its upper corner, the marks of drawings, and lines of text.
+
+On a sheet of a language that is written from right to left, places are counted from the right edge: the same layout
+comes out mirrored. Drawings stand at mirrored places and are not mirrored themselves: east stays right on a map, and
+time runs to the right on a chart, as on the charts that such readers know.
+"""
 
 import io
+import re
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -11,6 +17,7 @@ from typing import Any, Final
 import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_pdf import PdfPages
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from matplotlib.patches import Circle, FancyBboxPatch, Patch, PathPatch, Rectangle
@@ -18,7 +25,8 @@ from matplotlib.path import Path
 from matplotlib.patheffects import withStroke
 from matplotlib.textpath import text_to_path
 
-from jobs.publish.situation.drawing import Anchor, Area, Disc, Drawing, Label, Line, Place
+from jobs.publish.paper.drawing import Anchor, Area, Disc, Drawing, Label, Line, Place
+from jobs.publish.paper.locales import RLM, Direction
 from jobs.publish.situation.geometry import Points
 
 WIDTH, HEIGHT = 210.0, 297.0
@@ -29,6 +37,14 @@ POINTS_PER_MM: Final = 72 / MM_PER_INCH
 
 LEADING: Final = 1.32
 """Distance of base lines, as a share of the size of the letters."""
+
+_MIRRORED: Final[dict[Anchor, Anchor]] = {"start": "end", "middle": "middle", "end": "start"}
+
+_VOWELS: Final = re.compile("[\u064b-\u0652]")
+"""Signs above and below Arabic letters."""
+
+_SPACES: Final = re.compile(r"[ \t\n\r\f\v]+")
+"""Where a line may break: not at a no-break space."""
 
 _STYLE: Final[Any] = {
     "path.simplify": False,
@@ -59,9 +75,14 @@ class Type:
 
 
 class Sheet:
-    """One page that is drawn on; the same marks give the same bytes."""
+    """One page that is drawn on; the same marks give the same bytes.
 
-    def __init__(self) -> None:
+    Args:
+        direction: Of its language: at which edge lines start, and from which one places are counted.
+    """
+
+    def __init__(self, direction: Direction = "ltr") -> None:
+        self._is_mirrored = direction == "rtl"
         self._figure = Figure(figsize=(WIDTH / MM_PER_INCH, HEIGHT / MM_PER_INCH), facecolor="white")
         self._axes: Axes = self._figure.add_axes((0, 0, 1, 1))
         self._axes.set(xlim=(0, WIDTH), ylim=(HEIGHT, 0))
@@ -79,9 +100,15 @@ class Sheet:
 
     def text(self, place: Place, text: str, how: Type, anchor: Anchor = "start") -> None:
         """Set one line, its base line at a place."""
+        x, y = place
+        if self._is_mirrored:
+            x, anchor = WIDTH - x, _MIRRORED[anchor]
+            # A line that begins with a code is one of ours all the same. Vowel signs, which reports do without, would
+            # be copied from the PDF twice with their letters.
+            text = RLM + _VOWELS.sub("", text)
         across = {"start": "left", "middle": "center", "end": "right"}[anchor]
         self._axes.text(
-            *place, text, fontsize=how.size, color=how.colour, weight="bold" if how.bold else "normal", ha=across,
+            x, y, text, fontsize=how.size, color=how.colour, weight="bold" if how.bold else "normal", ha=across,
             va="baseline", parse_math=False,
         )  # fmt: skip
 
@@ -95,29 +122,40 @@ class Sheet:
         return y
 
     def box(self, place: Place, width: float, height: float, *, fill: str, edge: str = "none") -> None:
-        """Draw a rectangle with soft corners."""
-        style = "round,pad=0,rounding_size=1"
+        """Draw a rectangle with soft corners, its upper corner, where lines start, at a place."""
+        style, place = "round,pad=0,rounding_size=1", self._left(place, width)
         self._axes.add_patch(FancyBboxPatch(place, width, height, style, facecolor=fill, edgecolor=edge, linewidth=0.6))
 
     def rule(self, place: Place, width: float, colour: str, thickness: float = 0.5) -> None:
-        """Draw a line to the right, of a thickness in points."""
-        x, y = place
+        """Draw a line from a place to the end of its width, of a thickness in points."""
+        x, y = self._left(place, width)
         self._axes.plot([x, x + width], [y, y], color=colour, linewidth=thickness, solid_capstyle="butt")
 
     def drawing(self, place: Place, drawing: Drawing, width: float) -> float:
-        """Place a drawing with a width, its upper left corner at a place; return its height."""
-        scale = width / drawing.width
+        """Place a drawing with a width, its upper corner, where lines start, at a place; return its height."""
+        scale, place = width / drawing.width, self._left(place, width)
         frame = Rectangle(place, width, drawing.height * scale, transform=self._axes.transData)
         _Painter(self._axes, place, scale, frame).paint(drawing)
         return drawing.height * scale
 
-    def pdf(self, title: str) -> bytes:
-        """Return the page as a PDF that names neither a date nor the software's version."""
-        sink = io.BytesIO()
-        told = {"Title": title, "Creator": "Whimbrel", "Producer": None, "CreationDate": None}
-        with mpl.rc_context(mpl.rcParamsDefault), mpl.rc_context(_STYLE):
-            self._figure.savefig(sink, format="pdf", metadata=told)
-        return sink.getvalue()
+    def put_on(self, pages: PdfPages) -> None:
+        """Add the page to a PDF."""
+        pages.savefig(self._figure)
+
+    def _left(self, place: Place, width: float) -> Place:
+        """The upper left corner of something that starts at a place."""
+        x, y = place
+        return (WIDTH - x - width, y) if self._is_mirrored else place
+
+
+def pdf_of(sheets: Sequence[Sheet], title: str) -> bytes:
+    """Return pages as a PDF that names neither a date nor the software's version."""
+    sink = io.BytesIO()
+    told = {"Title": title, "Creator": "Whimbrel", "Producer": None, "CreationDate": None}
+    with mpl.rc_context(mpl.rcParamsDefault), mpl.rc_context(_STYLE), PdfPages(sink, metadata=told) as pages:
+        for sheet in sheets:
+            sheet.put_on(pages)
+    return sink.getvalue()
 
 
 @dataclass(frozen=True)
@@ -195,7 +233,7 @@ class _Painter:
 def wrapped(text: str, how: Type, width: float) -> list[str]:
     """Return the lines of a text that is set in a width, in millimetres; a longer word stands alone."""
     lines: list[str] = []
-    for word in text.split():
+    for word in filter(None, _SPACES.split(text)):
         longer = f"{lines[-1]} {word}" if lines else word
         if lines and width_of(longer, how) <= width:
             lines[-1] = longer
