@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from jobs.publish.paper.locales import LRM, Locale, arabic_plural
+from jobs.publish.paper.locales import LRI, PDI, Locale, arabic_plural
 from jobs.publish.situation.estimate import Trust
 
 ARABIC: Final = Locale(
@@ -24,11 +24,11 @@ ARABIC: Final = Locale(
     month_form="{month} {year}",
     interval="{low} إلى {high}",
     with_interval="{value} ({interval})",
-    # Without the mark before the number, its percent sign would stand on the other side of it.
-    percent=f"{LRM}{{value}}%{LRM}",
-    percent_range=f"{{low}} إلى {LRM}{{high}}%{LRM}",
-    share_with_interval=f"{LRM}{{value}}%{LRM} ({{low}} إلى {{high}})",
-    coordinates=f"{LRM}{{latitude}}°{LRM} {{north_south}}، {LRM}{{longitude}}°{LRM} {{east_west}}",
+    # Without the signs around them, the percent sign would stand on the other side of its number.
+    percent=f"{LRI}{{value}}%{PDI}",
+    percent_range=f"{{low}} إلى {LRI}{{high}}%{PDI}",
+    share_with_interval=f"{LRI}{{value}}%{PDI} ({{low}} إلى {{high}})",
+    coordinates=f"{LRI}{{latitude}}°{PDI} {{north_south}}، {LRI}{{longitude}}°{PDI} {{east_west}}",
     compass=("شمال", "جنوب", "شرق", "غرب"),
     list_separator="؛ ",
     trust={
@@ -52,7 +52,7 @@ ARABIC: Final = Locale(
     chart_usual="المعتاد",
     unit="كل سجلات المشترك الواحد في شهر الخصوصية {month} (من {first} إلى {last})",
     or_another_month="{unit}، أو في شهر خصوصية آخر محسوب على الميزانية",
-    epsilon=f"{LRM}ε = {{epsilon}}{LRM} عند {LRM}δ = {{delta}}{LRM}",
+    epsilon=f"{LRI}ε\u00a0=\u00a0{{epsilon}}{PDI} عند {LRI}δ\u00a0=\u00a0{{delta}}{PDI}",
     verified_keys="تم التحقق من مجاميع كل حزمة وبطاقتها وحساباتها، ومن مطابقة مفاتيح موقعيها للمفاتيح المعروفة.",
     verified="تم التحقق من مجاميع كل حزمة وبطاقتها وحساباتها، ولم تُقارن مفاتيح الموقعين بمفاتيح معروفة.",
     made_by="أُعد هذا التقرير ببرنامج Whimbrel.",

@@ -46,7 +46,7 @@ FRENCH: Final = each_text(
         list_separator=" ; ",
         trust={
             Trust.WELL: "bien connu",
-            Trust.ROUGHLY: "connu à peu près",
+            Trust.ROUGHLY: "approximatif",
             Trust.BARELY: "incertain",
             Trust.NOT: "trop incertain pour être donné",
         },

@@ -106,7 +106,8 @@ def room(y: float) -> int:
 def table(sheet: Sheet, place: Place, content: Table, width: float, most: int, direction: Direction) -> float:
     """Set a table of at most so many rows; numbers stand under each other by their last digit."""
     x, y = place
-    sheet.text((x, y + 3), content.title, shrunk(content.title, HEADING, width))
+    title = (content.cut_title if len(content.rows) > most else "") or content.title
+    sheet.text((x, y + 3), title, shrunk(title, HEADING, width))
     if not content.rows:
         return sheet.paragraph((x, y + 4), content.empty, SMALL, width)
     y = sheet.paragraph((x, y + 3.8), content.more, TINY, width) + 3.2

@@ -12,14 +12,10 @@ from jobs.publish.situation.estimate import Estimate, Share, Trust, step_of
 
 Direction = Literal["ltr", "rtl"]
 
-LRM, RLM = "\u200e", "\u200f"
-"""Marks without width that read as a letter of a script from left to right, and from right to left.
+LRI, RLI, PDI = "\u2066", "\u2067", "\u2069"
+"""Signs of Unicode without width between which an inserted text keeps its own direction, and does not turn others."""
 
-They keep an inserted text together. The isolates of Unicode (U+2066 to U+2069) would do so too, but libraqm, which
-shapes the sheets, then puts spaces in wrong places.
-"""
-
-_CONTROLS: Final = re.compile("[\u202a-\u202e\u2066-\u2069]")
+_CONTROLS: Final = re.compile("[\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 """Signs that turn the direction of all that follows: a name of a stranger's must not turn our text."""
 
 _FROM_RIGHT: Final = frozenset({"R", "AL"})
@@ -217,10 +213,9 @@ class Locale:
         """
         plain = _CONTROLS.sub("", text)
         own = direction_of(plain)
-        if not plain or own == self.direction == "ltr":
+        if not plain or own == self.direction:
             return plain
-        mark = RLM if own == "rtl" else LRM
-        return f"{mark}{plain}{mark}"
+        return f"{RLI if own == 'rtl' else LRI}{plain}{PDI}"
 
     def _of_month(self, day: date) -> str:
         return self.first_of_month if day.day == 1 else str(day.day)

@@ -26,7 +26,7 @@ from matplotlib.patheffects import withStroke
 from matplotlib.textpath import text_to_path
 
 from jobs.publish.paper.drawing import Anchor, Area, Disc, Drawing, Label, Line, Place
-from jobs.publish.paper.locales import RLM, Direction
+from jobs.publish.paper.locales import LRI, PDI, RLI, Direction
 from jobs.publish.situation.geometry import Points
 
 WIDTH, HEIGHT = 210.0, 297.0
@@ -38,13 +38,22 @@ POINTS_PER_MM: Final = 72 / MM_PER_INCH
 LEADING: Final = 1.32
 """Distance of base lines, as a share of the size of the letters."""
 
-_MIRRORED: Final[dict[Anchor, Anchor]] = {"start": "end", "middle": "middle", "end": "start"}
-
 _VOWELS: Final = re.compile("[\u064b-\u0652]")
-"""Signs above and below Arabic letters."""
+"""Signs above and below Arabic letters, which reports do without: they would be copied from a PDF with their letters
+doubled."""
+
+RLM: Final = "\u200f"
+"""A sign without width that reads as an Arabic letter: a line that begins with it is one from right to left."""
+
+_ISOLATES: Final = re.compile(f"[{LRI}{RLI}{PDI}]")
+"""Signs around inserted texts. They are taken out: libraqm heeds them, but matplotlib 3.11 sets what follows them in a
+PDF too far to the left."""
 
 _SPACES: Final = re.compile(r"[ \t\n\r\f\v]+")
 """Where a line may break: not at a no-break space."""
+
+ROUNDING: Final = 1e-6
+"""Millimetres by which a text may be wider than its room: a column is as wide as its widest text."""
 
 _STYLE: Final[Any] = {
     "path.simplify": False,
@@ -102,13 +111,27 @@ class Sheet:
         """Set one line, its base line at a place."""
         x, y = place
         if self._is_mirrored:
-            x, anchor = WIDTH - x, _MIRRORED[anchor]
-            # A line that begins with a code is one of ours all the same. Vowel signs, which reports do without, would
-            # be copied from the PDF twice with their letters.
-            text = RLM + _VOWELS.sub("", text)
-        across = {"start": "left", "middle": "center", "end": "right"}[anchor]
+            self._mirrored_text((WIDTH - x, y), _VOWELS.sub("", text), how, anchor)
+        else:
+            self._set((x, y), _ISOLATES.sub("", text), how, {"start": "left", "middle": "center", "end": "right"}[anchor])
+
+    def _mirrored_text(self, place: Place, text: str, how: Type, anchor: Anchor) -> None:
+        """Set a line that starts at its right end, run by run."""
+        x, y = place
+        share = {"start": 0.0, "middle": 0.5, "end": 1.0}[anchor]
+        x += share * width_of(text, how)
+        for run, direction in _runs(text):
+            before, after = (len(run) - len(cut) for cut in (run.lstrip(" "), run.rstrip(" ")))
+            core = run.strip(" ")
+            x -= before * _space(how)
+            if core:
+                # A run that begins with a number is one of ours all the same: the mark tells its direction.
+                self._set((x, y), RLM + core if direction == "rtl" else core, how, "right")
+                x -= _run_width(core, how) + after * _space(how)
+
+    def _set(self, place: Place, text: str, how: Type, across: str) -> None:
         self._axes.text(
-            x, y, text, fontsize=how.size, color=how.colour, weight="bold" if how.bold else "normal", ha=across,
+            *place, text, fontsize=how.size, color=how.colour, weight="bold" if how.bold else "normal", ha=across,
             va="baseline", parse_math=False,
         )  # fmt: skip
 
@@ -231,20 +254,31 @@ class _Painter:
 
 
 def wrapped(text: str, how: Type, width: float) -> list[str]:
-    """Return the lines of a text that is set in a width, in millimetres; a longer word stands alone."""
+    """Return the lines of a text that is set in a width, in millimetres; a longer word stands alone.
+
+    An inserted text that runs over several lines is one in each of them.
+    """
     lines: list[str] = []
     for word in filter(None, _SPACES.split(text)):
         longer = f"{lines[-1]} {word}" if lines else word
         if lines and width_of(longer, how) <= width:
             lines[-1] = longer
+        elif lines and lines[-1].count(LRI) > lines[-1].count(PDI):
+            lines[-1:] = [lines[-1] + PDI, LRI + word]
         else:
             lines.append(word)
     return lines
 
 
+def _runs(line: str) -> list[tuple[str, Direction]]:
+    """The runs of a line from right to left, in the order in which they are read: inserted texts are apart."""
+    runs = enumerate(re.split(f"[{LRI}{PDI}]", line.replace(RLI, "")))
+    return [(run, "ltr" if number % 2 else "rtl") for number, run in runs if run]
+
+
 def fitted(text: str, how: Type, width: float) -> str:
     """Return a text, cut short where it is wider than a width in millimetres."""
-    if width_of(text, how) <= width:
+    if width_of(text, how) <= width + ROUNDING:
         return text
     most = bisect_right(range(len(text)), width, key=lambda kept: width_of(f"{text[:kept]}…", how)) - 1
     return f"{text[: max(0, most)].rstrip()}…"
@@ -258,7 +292,21 @@ def shrunk(text: str, how: Type, width: float, least: float = 0.5) -> Type:
 
 def width_of(text: str, how: Type) -> float:
     """Return the width of a line, in millimetres."""
-    return _width(text, how.size, how.bold)
+    if not _ISOLATES.search(text):
+        return _width(text, how.size, how.bold)
+    return sum(_run_width(run.strip(" "), how) + _spaces(run) * _space(how) for run, _ in _runs(text))
+
+
+def _run_width(run: str, how: Type) -> float:
+    return _width(run, how.size, how.bold)
+
+
+def _spaces(run: str) -> int:
+    return len(run) - len(run.strip(" "))
+
+
+def _space(how: Type) -> float:
+    return _width("n n", how.size, how.bold) - _width("nn", how.size, how.bold)
 
 
 @lru_cache(maxsize=4096)

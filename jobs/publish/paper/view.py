@@ -50,6 +50,7 @@ class Table:
         numbers: Positions of the columns of numbers, which are set to the right.
         names: Positions of the columns of names of zones, which may be long.
         on_paper: Positions of the columns that there is room for on a sheet of paper.
+        cut_title: What it lists where only its first rows are shown; the same where it does not say.
     """
 
     title: str
@@ -60,3 +61,4 @@ class Table:
     numbers: frozenset[int]
     names: frozenset[int]
     on_paper: tuple[int, ...]
+    cut_title: str = ""

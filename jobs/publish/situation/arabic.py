@@ -3,7 +3,7 @@
 from typing import Final
 
 from jobs.publish.paper.arabic import ARABIC as LOCALE
-from jobs.publish.paper.locales import LRM, Counted
+from jobs.publish.paper.locales import LRI, PDI, Counted
 from jobs.publish.situation.words import Words
 
 ARABIC: Final = Words(
@@ -203,7 +203,7 @@ ARABIC: Final = Words(
     sources="المصادر والخصوصية",
     source=(
         f"{{event}}: أين يوجد المقيمون في المنطقة، {{country}}، {{period}}، المراجعة {{revision}} ({{slug}})، خُتمت في "
-        f"{{sealed_on}}، {{definition_id}}. {LRM}SHA-256 {{sha256}}.{LRM}"
+        f"{{sealed_on}}، {{definition_id}}. {LRI}SHA-256 {{sha256}}{PDI}."
     ),
     privacy="ما تشمله الحماية: {unit}. لكل إصدار منشور: {epsilon}.",
     maps="الخرائط",

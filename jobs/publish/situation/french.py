@@ -53,16 +53,16 @@ _WORDS: Final = Words(
         "Les personnes sont comptées là où elles ont été vues la nuit pour la dernière fois, jusqu'à une semaine plus "
         "tôt."
     ),
-    data_age="Données jusqu'au {date}, soit un âge de {age} au {today}.",
+    data_age="Données jusqu'au {date} (âge : {age} au {today}).",
     age_days=Counted({"one": "{count} jour", "other": "{count} jours"}),
     age_today="moins d'un jour",
     data_later="Données jusqu'au {date}.",
-    provisional="Provisoire : des données tardives et des révisions peuvent modifier ces chiffres.",
+    provisional="Provisoire : ces chiffres peuvent encore changer.",
     settled="Toutes les données attendues étaient arrivées.",
     kind=(
         "Estimation, d'après les téléphones, des personnes absentes de leur domicile. Elle compte les abonnés d'un "
-        "seul opérateur (cartes SIM), non les personnes, et n'est pas un décompte de personnes déplacées. Les "
-        "fourchettes entre parenthèses contiennent le vrai nombre d'abonnés 19 fois sur 20."
+        "seul opérateur (cartes SIM), non les personnes ; ce n'est pas un décompte de personnes déplacées. Les "
+        "fourchettes contiennent le vrai nombre d'abonnés 19 fois sur 20."
     ),
     no_data="Il n'y a pas de chiffres à montrer",
     no_data_more=(
@@ -77,7 +77,7 @@ _WORDS: Final = Words(
     card_returned_in_week="Revenus, par jour",
     not_released="non publié",
     map_here="Où ils se trouvent",
-    map_here_more="Le disque plein est le nombre presque certain, l'anneau pâle ce qui peut s'y ajouter.",
+    map_here_more="Disque plein : le nombre presque certain ; anneau pâle : ce qui peut s'y ajouter.",
     map_here_alt=Counted(
         {
             "one": "Carte de {count} zone où se trouvent des abonnés absents de la zone touchée : {names}.",
@@ -88,7 +88,7 @@ _WORDS: Final = Words(
         }
     ),
     map_left="D'où ils sont partis",
-    map_left_more="Part des résidents absents. Hachuré : incertain. Gris : trop incertain pour être donné.",
+    map_left_more="Part des résidents absents. Hachuré : incertain. Gris : trop incertain.",
     map_left_alt=Counted(
         {
             "one": "Carte de {count} zone touchée selon la part de ses résidents absents : {names}.",
@@ -134,7 +134,7 @@ _WORDS: Final = Words(
     flows=Counted({"one": "D'où vers où : le plus grand flux", "other": "D'où vers où : les {count} plus grands flux"}),
     flows_any="D'où vers où",
     flows_more=(
-        "Abonnés absents actuellement, classés selon le bas de la fourchette, pour que le hasard ne les choisisse pas."
+        "Abonnés absents, classés selon le bas de la fourchette, pour que le hasard ne les choisisse pas."
     ),
     flows_none="Aucun flux d'un lieu d'origine vers un lieu de refuge ne se distingue du bruit.",
     same_zone="même zone",
@@ -159,7 +159,7 @@ _WORDS: Final = Words(
     chart_lost="Absents, puis silencieux",
     origins="Par lieu d'origine : résidents, absents, retours",
     origins_more=(
-        "Les résidents y habitaient le mois précédant l'événement. Plus absents : parmi ceux au-dessus du nombre "
+        "Les résidents y habitaient le mois précédant l'événement. Retour ou silence : parmi ceux au-dessus du nombre "
         "habituel au moment du pic, la part de ceux qui sont revenus ou devenus silencieux."
     ),
     origins_none="Aucun lieu d'origine ne se distingue du bruit.",
@@ -168,7 +168,7 @@ _WORDS: Final = Words(
     population="Résidents avant",
     away_now="Absents",
     share_away="Part absente",
-    share_returned="Plus absents",
+    share_returned="Retour ou silence",
     blind="Ce que ces chiffres ne voient pas",
     some="quelques",
     blind_points=(

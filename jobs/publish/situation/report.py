@@ -10,7 +10,9 @@ from jobs.publish.paper.layout import (
     HEADING,
     INNER,
     MARGIN,
+    ROW,
     SOFT,
+    TABLE_HEAD,
     TINY,
     foot,
     head,
@@ -25,6 +27,9 @@ from jobs.publish.situation.view import Situation
 
 LEFT_SHARE: Final = 0.58
 """Of the inner width, what the tables take."""
+
+LEAST_ORIGINS: Final = 6
+"""Rows of the table of origins that get their room before the flows do."""
 
 CHART_ROW: Final = 24.2
 """Millimetres from one row of charts to the next."""
@@ -72,7 +77,8 @@ def _network(sheet: Sheet, situation: Situation, y: float) -> float:
 
 def _figures(sheet: Sheet, situation: Situation, y: float) -> None:
     left, direction = LEFT_SHARE * INNER, situation.words.locale.direction
-    below = table(sheet, (MARGIN, y), situation.flows, left, room(y), direction) + GAP
+    kept = GAP + TABLE_HEAD + ROW * min(LEAST_ORIGINS, len(situation.origins.rows))
+    below = table(sheet, (MARGIN, y), situation.flows, left, room(y + kept), direction) + GAP
     if room(below) > 0:
         table(sheet, (MARGIN, below), situation.origins, left, room(below), direction)
     x, width = MARGIN + left + GAP, INNER - left - GAP

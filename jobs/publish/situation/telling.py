@@ -229,7 +229,7 @@ def _flows(pairs: Sequence[Pair], atlas: Atlas, words: Words) -> Table:
     )  # fmt: skip
     title = words.locale.counted(words.flows, len(pairs)) if pairs else words.flows_any
     told = (title, words.flows_more, heads, rows, words.flows_none)
-    return Table(*told, frozenset({0, 3, 4}), frozenset({1, 2}), tuple(range(6)))
+    return Table(*told, frozenset({0, 3, 4}), frozenset({1, 2}), tuple(range(6)), words.flows_any)
 
 
 def _destination(pair: Pair, atlas: Atlas, words: Words) -> str:
