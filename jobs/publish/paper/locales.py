@@ -18,6 +18,9 @@ LRI, RLI, PDI = "\u2066", "\u2067", "\u2069"
 _CONTROLS: Final = re.compile("[\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 """Signs that turn the direction of all that follows: a name of a stranger's must not turn our text."""
 
+MINUS: Final = "\u2212"
+"""The sign as it is printed, as wide as a plus."""
+
 _FROM_RIGHT: Final = frozenset({"R", "AL"})
 
 Plural = Callable[[int], str]
@@ -171,6 +174,19 @@ class Locale:
         ends = (_to(step_of(estimate), end) for end in (estimate.ci_low, estimate.ci_high))
         low, high = (self.number(max(0.0, end)) for end in ends)
         return self.interval.format(low=low, high=high)
+
+    def signed(self, estimate: Estimate | None) -> str:
+        """Return a difference with its sign and its interval, or that it cannot be told from noise."""
+        if estimate is None or estimate.ci_low <= 0 <= estimate.ci_high:
+            return self.no_number
+        step = step_of(estimate)
+        value, low, high = (
+            self._with_sign(_to(step, one)) for one in (estimate.value, estimate.ci_low, estimate.ci_high)
+        )
+        return self.with_interval.format(value=value, interval=self.interval.format(low=low, high=high))
+
+    def _with_sign(self, value: float) -> str:
+        return self.inserted(f"{'+' if value > 0 else MINUS if value < 0 else ''}{self.number(abs(value))}")
 
     def at_most(self, estimate: Estimate) -> str:
         """Return the upper end of an interval, rounded up as it allows."""
