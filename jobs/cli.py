@@ -29,6 +29,7 @@ from jobs.options import (
     RevisionOption,
     StepOption,
 )
+from jobs.report_verbs import report
 from jobs.submission import Cluster
 from privacy.ledger import PoolMonth, RecordedCharge
 from schemas.errors import ConfigError, WhimbrelError
@@ -47,6 +48,7 @@ app.add_typer(budget_app, name="budget")
 app.add_typer(keys_app, name="keys")
 app.add_typer(approve_app, name="approve")
 app.add_typer(emergency_app, name="emergency")
+app.command(epilog="Example:  whimbrel report release/*.zip --month 2026-03 --out reports")(report)
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
 

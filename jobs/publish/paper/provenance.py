@@ -16,6 +16,11 @@ def protected(card: Card, locale: Locale) -> str:
 def loss(card: Card, locale: Locale) -> str:
     """Return the most that a release tells of whom it protects, at each delta."""
     return locale.list_separator.join(
-        locale.epsilon.format(epsilon=locale.number(at.epsilon, 2), delta=f"{at.delta:g}".replace("e-0", "e-"))
+        locale.epsilon.format(epsilon=locale.number(at.epsilon, 2), delta=delta_text(at.delta))
         for at in card.privacy.epsilon
     )
+
+
+def delta_text(delta: float) -> str:
+    """Return a delta as a power of ten."""
+    return f"{delta:g}".replace("e-0", "e-")
