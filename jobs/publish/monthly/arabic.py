@@ -36,6 +36,7 @@ ARABIC: Final = Words(
         "churn": "المشتركون الذين لهم سكن في أحد الشهرين فقط",
         "active_subscribers": "المشتركون الذين لهم سجل في اليوم",
     },
+    counted="{product}: {counted}.",
     card_residents="المقيمون",
     card_trips="رحلات في اليوم",
     card_relocations="تغيير مكان الإقامة منذ الشهر السابق",
@@ -54,7 +55,7 @@ ARABIC: Final = Words(
         }
     ),
     map_flows="أكبر التدفقات",
-    map_flows_more="الخط الأعرض: رحلات أكثر. الحلقات: رحلات داخل منطقة واحدة. الأرقام: مناطق القائمة.",
+    map_flows_more="الخط الأعرض: رحلات أكثر. الحلقات: داخل منطقة واحدة. الداكنة المرقمة: تدفقات القائمة، والباهتة: ما يليها.",
     map_flows_alt=Counted(
         {
             "zero": "خريطة بلا تدفقات. {names}",
@@ -126,7 +127,7 @@ ARABIC: Final = Words(
     churn_told="عدد المشتركين الذين ظهروا: {appeared}، وعدد من صمتوا: {fell_silent}، أي من لهم سكن في أحد الشهرين فقط.",
     churn_missing="لم يُنشر عدد من ظهروا ومن صمتوا.",
     below="دون الحد",
-    below_told="{product}: {share} من المجموع الوطني ({n} من أصل {whole}) لا يظهر إلا في الباقي الوطني.",
+    below_told="{product}: {share} من المجموع الوطني لا يظهر إلا في الباقي الوطني: {n} من أصل {whole}.",
     below_absence="الزوج الذي لا صف له يقع دون الحد. وهذا ليس صفراً.",
     quality="جودة البيانات",
     days_missing="المشتركون النشطون: عدد الأيام المنشورة {held} من أصل {all}. الناقص: {names}.",
@@ -151,7 +152,7 @@ ARABIC: Final = Words(
     releases="الإصدارات",
     levels=f"{LRI}σ{PDI} بحسب المستوى",
     level=f"{LRI}{{level}}: {{sigma}}{PDI}",
-    as_a_whole="المجموع",
+    level_of_country="المجموع: {sigma}",
     rho=f"{LRI}ρ{PDI}",
     epsilon=f"{LRI}ε{PDI} عند {LRI}δ\u00a0=\u00a0{{delta}}{PDI}",
     cut="الحد",

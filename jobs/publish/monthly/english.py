@@ -36,6 +36,7 @@ ENGLISH: Final = Words(
         "churn": "subscribers with a home in one of two months only",
         "active_subscribers": "subscribers with a record on the day",
     },
+    counted="{product}: {counted}.",
     card_residents="Residents",
     card_trips="Trips a day",
     card_relocations="Relocations since the month before",
@@ -50,7 +51,7 @@ ENGLISH: Final = Words(
         }
     ),
     map_flows="The largest flows",
-    map_flows_more="Wider lines: more trips. Rings: trips within one zone. Numbered: zones of the list.",
+    map_flows_more="Wider lines: more trips. Rings: within one zone. Dark, with numbers: those listed; pale: those next to them.",
     map_flows_alt=Counted(
         {"one": "Map of the largest flow: {names}.", "other": "Map of the {count} largest flows. The first: {names}."}
     ),
@@ -71,7 +72,7 @@ ENGLISH: Final = Words(
     how_sure="How sure",
     same_zone="same zone",
     pyramid="Residents by sex and age",
-    pyramid_more="Of the registrant of the SIM card. Black lines are 95 % intervals. Not held of {n}.",
+    pyramid_more="Of the registrant of the SIM card. Black lines are 95 % intervals. Not held: {n}.",
     pyramid_not_held="Sex and age of residents were not released.",
     pyramid_alt="Population pyramid by {count} age bands: {names}.",
     sexes={"female": "Women", "male": "Men"},
@@ -102,7 +103,7 @@ ENGLISH: Final = Words(
     churn_told="{appeared} subscribers appeared, {fell_silent} fell silent: a home in one of the two months only.",
     churn_missing="Who appeared or fell silent was not released.",
     below="Below the cut",
-    below_told="{product}: {share} of the national total ({n} of {whole}) is in no row but the national remainder.",
+    below_told="{product}: {share} of the national total is in no row but the national remainder: {n} of {whole}.",
     below_absence="A pair without a row lies below the cut. That is not zero.",
     quality="Data quality",
     days_missing="Active subscribers: {held} of {all} days were released. Missing: {names}.",
@@ -127,7 +128,7 @@ ENGLISH: Final = Words(
     releases="Releases",
     levels="σ by level",
     level="{level}: {sigma}",
-    as_a_whole="whole",
+    level_of_country="whole: {sigma}",
     rho="ρ",
     epsilon="ε at δ = {delta}",
     cut="Cut",

@@ -22,8 +22,11 @@ NOT_HELD: Final = "not available"
 BREAK: Final = 0.2
 """Share by which a day has to differ from the month's median, noise considered, to be called a break."""
 
-MOST_FLOWS, MOST_VISITS, MOST_BALANCES = 15, 8, 10
+MOST_FLOWS, MOST_VISITS, MOST_BALANCES = 20, 8, 10
 """Rows listed."""
+
+MOST_DRAWN: Final = 120
+"""Flows drawn: more of them hide each other."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,7 @@ class Flows:
         total: The national total, mean of the periods.
         remainder: Of it, what no row shows.
         flows: The largest pairs, by the lower end of the interval.
+        drawn: The same and some more, for a map.
         n_held: Pairs that have a row in every period.
         n_some: Pairs that have one in some periods only.
     """
@@ -56,6 +60,7 @@ class Flows:
     total: Estimate
     remainder: Estimate
     flows: tuple[Flow, ...]
+    drawn: tuple[Flow, ...]
     n_held: int
     n_some: int
 
@@ -212,7 +217,14 @@ def flows_of(tables: Sequence[pd.DataFrame], most: int) -> Flows | None:
     ]
     ranked = sorted(means, key=lambda flow: (-flow.mean.ci_low, flow.origin, flow.destination))
     remainders, totals = zip(*(_totals(rows) for rows in tables), strict=True)
-    return Flows(mean_of(totals), mean_of(remainders), tuple(ranked[:most]), len(every), len(summed) - len(every))
+    return Flows(
+        total=mean_of(totals),
+        remainder=mean_of(remainders),
+        flows=tuple(ranked[:most]),
+        drawn=tuple(ranked[:MOST_DRAWN]),
+        n_held=len(every),
+        n_some=len(summed) - len(every),
+    )
 
 
 def breaks_in(active: Mapping[date, Estimate]) -> tuple[date, ...]:

@@ -39,6 +39,7 @@ _WORDS: Final = Words(
         "churn": "abonnés ayant un domicile dans un seul de deux mois",
         "active_subscribers": "abonnés ayant au moins une donnée dans la journée",
     },
+    counted="{product} : {counted}.",
     card_residents="Résidents",
     card_trips="Déplacements par jour",
     card_relocations="Changements de résidence en un mois",
@@ -53,7 +54,7 @@ _WORDS: Final = Words(
         }
     ),
     map_flows="Les plus grands flux",
-    map_flows_more="Trait plus large : plus de déplacements. Anneaux : dans une même zone. Numéros : zones de la liste.",
+    map_flows_more="Trait plus large : plus de déplacements. Anneaux : dans une zone. Foncés, numérotés : ceux de la liste ; pâles : les suivants.",
     map_flows_alt=Counted(
         {
             "one": "Carte du plus grand flux : {names}.",
@@ -79,7 +80,7 @@ _WORDS: Final = Words(
     how_sure="Fiabilité",
     same_zone="même zone",
     pyramid="Résidents par sexe et âge",
-    pyramid_more="Du titulaire de la carte SIM. Traits noirs : intervalles à 95 %. Inconnus pour {n}.",
+    pyramid_more="Du titulaire de la carte SIM. Traits noirs : intervalles à 95 %. Inconnus : {n}.",
     pyramid_not_held="Le sexe et l'âge des résidents n'ont pas été publiés.",
     pyramid_alt="Pyramide des âges en {count} classes : {names}.",
     sexes={"female": "Femmes", "male": "Hommes"},
@@ -115,7 +116,7 @@ _WORDS: Final = Words(
     ),
     churn_missing="Le nombre d'abonnés apparus ou devenus silencieux n'a pas été publié.",
     below="Sous le seuil",
-    below_told="{product} : {share} du total national ({n} sur {whole}) ne figurent que dans le reste national.",
+    below_told="{product} : {share} du total national ne figure que dans le reste national : {n} sur {whole}.",
     below_absence="Une paire sans ligne est sous le seuil. Cela n'est pas zéro.",
     quality="Qualité des données",
     days_missing="Abonnés actifs : {held} jours publiés sur {all}. Manquent : {names}.",
@@ -140,7 +141,7 @@ _WORDS: Final = Words(
     releases="Publications",
     levels="σ par niveau",
     level="{level} : {sigma}",
-    as_a_whole="total",
+    level_of_country="total : {sigma}",
     rho="ρ",
     epsilon="ε pour δ = {delta}",
     cut="Seuil",

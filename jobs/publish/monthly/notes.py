@@ -1,6 +1,7 @@
 """Sentences of a monthly report on its own data: what is below the cut, what is missing, what was revised."""
 
 from collections.abc import Mapping, Sequence
+from datetime import date, timedelta
 from typing import Final
 
 from jobs.publish.monthly.figures import Churn, Figures, breaks_in
@@ -56,7 +57,7 @@ def _days(month: MonthBundles, figures: Figures, words: Words) -> tuple[str, ...
     first = words.days_missing if lost else words.days_complete
     apart = breaks_in(figures.active)
     return (
-        first.format(names=_listed([day.isoformat() for day in lost], words), **numbers),
+        first.format(names=_runs(lost, words), **numbers),
         words.break_on.format(names=_listed([day.isoformat() for day in apart], words)) if apart else words.no_break,
     )
 
@@ -113,6 +114,23 @@ def _missing(month: MonthBundles, words: Words) -> tuple[str, ...]:
         known = (words.products.get(product, words.locale.inserted(product)) for product in others)
         texts.append(words.others.format(names=separator.join(known)))
     return tuple(texts)
+
+
+def _runs(days: Sequence[date], words: Words) -> str:
+    """Days, those that follow each other as an interval."""
+    runs: list[list[date]] = []
+    for day in days:
+        if runs and day - runs[-1][-1] == timedelta(days=1):
+            runs[-1].append(day)
+        else:
+            runs.append([day])
+    told = words.locale.inserted
+    return words.locale.list_separator.join(
+        told(str(run[0]))
+        if len(run) == 1
+        else words.locale.interval.format(low=told(str(run[0])), high=told(str(run[-1])))
+        for run in runs
+    )
 
 
 def _listed(names: Sequence[str], words: Words) -> str:

@@ -3,7 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from jobs.publish.monthly.figures import Flow, Residents
+import numpy as np
+
+from jobs.publish.monthly.figures import Flow, Flows, Residents
 from jobs.publish.monthly.words import Words
 from jobs.publish.paper.atlas import (
     HEIGHT,
@@ -37,9 +39,12 @@ BLUES: Final = ("#e4eef7", "#b3d0e8", "#6ea8d9", "#2f79b9", "#0b4f8a")
 CLASS_LIMITS: Final = (0.01, 0.03, 0.1, 0.3, 1.0)
 """Upper limits of the classes, as shares of the round number above the largest zone: towns outnumber villages."""
 
-FLOW, SOFT, GRID = "#c4510a", "#5b6672", "#dfe3e8"
-WIDEST_FLOW, NARROWEST_FLOW, RING = 9.0, 1.2, 13.0
+FLOW, OTHER_FLOW, SOFT, GRID = "#c4510a", "#e2ab84", "#5b6672", "#dfe3e8"
+WIDEST_FLOW, NARROWEST_FLOW, RING = 7.0, 1.2, 6.0
 """Units: width of the largest flow and of the smallest that still shows, and radius of a flow within one zone."""
+
+STEPS_APART: Final = 60
+"""Rounds in which numbers move away from each other."""
 
 LEFT_SEX, RIGHT_SEX = "#2f79b9", "#c4743a"
 PYRAMID_HEIGHT, AGES, TOP, BOTTOM, SIDE = 330.0, 92.0, 34.0, 30.0, 8.0
@@ -85,18 +90,48 @@ def residents_legend(zones: Mapping[str, Estimate], locale: Locale) -> tuple[Dra
     return (*entries, *legend_unsure(BLUES[2], locale))
 
 
-def flows_map(flows: Sequence[Flow], atlas: Atlas, words: Words) -> Drawing:
-    """Draw flows as lines between the middles of zones, the wider the larger, and as rings within a zone."""
-    zones = list(dict.fromkeys(end for flow in flows for end in (flow.origin, flow.destination)))
-    sheet, most = atlas.sheet(zones, 60.0), max((flow.mean.value for flow in flows), default=1.0)
-    drawn = [_flow(flow, most, sheet, atlas) for flow in reversed(flows)]
-    numbers = [zone_number(zone, sheet.place(atlas.ground.centre(zone)), atlas) for zone in zones]
+def flows_map(flows: Flows | None, atlas: Atlas, words: Words) -> Drawing:
+    """Draw flows as lines between the middles of zones, the wider the larger, and as rings within a zone.
+
+    Those listed are coloured, and their zones numbered.
+    """
+    drawn, listed = (flows.drawn, flows.flows) if flows else ((), ())
+    ends = list(dict.fromkeys(end for flow in drawn for end in (flow.origin, flow.destination)))
+    sheet, most = atlas.sheet(ends, 40.0), max((flow.mean.value for flow in drawn), default=1.0)
+    ways = [_flow(flow, most, FLOW if flow in listed else OTHER_FLOW, sheet, atlas) for flow in reversed(drawn)]
     names = [
-        words.locale.tip.format(zone=atlas.name(flow.origin), n=atlas.name(flow.destination), trust=words.locale.told(flow.mean))
-        for flow in flows
+        words.locale.tip.format(
+            zone=atlas.name(flow.origin), n=atlas.name(flow.destination), trust=words.locale.told(flow.mean)
+        )
+        for flow in listed
     ]
-    marks = (*land(atlas, sheet), *drawn, *numbers, *scale_bar(sheet, atlas.locale))
+    marks = (*land(atlas, sheet), *ways, *_labels(listed, sheet, atlas), *scale_bar(sheet, atlas.locale))
     return Drawing("flows", words.map_flows, _told(words.map_flows_alt, names, words), WIDTH, HEIGHT, marks)
+
+
+def apart(places: Sequence[Place], distance: float) -> tuple[Place, ...]:
+    """Return places moved as little as it takes for no two to be nearer than a distance, as far as that succeeds."""
+    moved = np.array(places, dtype=float).reshape(-1, 2)
+    for _ in range(STEPS_APART):
+        between = moved[:, None, :] - moved[None, :, :]
+        far = np.hypot(between[..., 0], between[..., 1])
+        np.fill_diagonal(far, np.inf)
+        if len(moved) < 2 or far.min() >= distance:
+            break
+        # Two that lie on one place part along a line that depends on their order alone.
+        turn = np.arange(len(moved))[:, None] - np.arange(len(moved))[None, :]
+        direction = np.where(far[..., None] > 0.1, between / np.maximum(far, 0.1)[..., None], np.sign(turn)[..., None])
+        moved += (np.clip(distance - far, 0.0, None)[..., None] * direction / 2).sum(axis=1) / 2
+    return tuple((round(float(x), 1), round(float(y), 1)) for x, y in moved)
+
+
+def _labels(listed: Sequence[Flow], sheet: Sheet, atlas: Atlas) -> list[Mark]:
+    """Numbers of zones, kept apart: a thin line leads to a number that stands aside."""
+    zones = list(dict.fromkeys(end for flow in listed for end in (flow.origin, flow.destination)))
+    centres = [sheet.place(atlas.ground.centre(zone)) for zone in zones]
+    labels = apart(centres, 1.35 * LABEL)
+    leaders: list[Mark] = [Line(ends, SOFT, 0.8) for ends in zip(centres, labels, strict=True)]
+    return [*leaders, *(zone_number(zone, place, atlas) for zone, place in zip(zones, labels, strict=True))]
 
 
 def pyramid(residents: Residents, words: Words) -> Drawing | None:
@@ -195,12 +230,12 @@ def _numbered(listed: Sequence[str], sheet: Sheet, atlas: Atlas) -> list[Mark]:
     return [*borders, *(zone_number(zone, sheet.place(atlas.ground.centre(zone)), atlas) for zone in listed)]
 
 
-def _flow(flow: Flow, most: float, sheet: Sheet, atlas: Atlas) -> Mark:
+def _flow(flow: Flow, most: float, colour: str, sheet: Sheet, atlas: Atlas) -> Mark:
     width = max(NARROWEST_FLOW, round(WIDEST_FLOW * flow.mean.value / most, 1))
     start, end = (sheet.place(atlas.ground.centre(zone)) for zone in (flow.origin, flow.destination))
     if start == end:
-        return Disc(start, RING + width, "none", FLOW)
-    return Line(_beside(start, end, width), FLOW, width)
+        return Disc(start, RING + width, "none", colour)
+    return Line(_beside(start, end, width), colour, width)
 
 
 def _beside(start: Place, end: Place, width: float) -> tuple[Place, Place]:

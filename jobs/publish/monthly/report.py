@@ -1,18 +1,21 @@
 """A monthly report on two sheets of paper."""
 
+from collections.abc import Sequence
 from typing import Final
 
 import matplotlib as mpl
 
-from jobs.publish.monthly.view import Picture, Report
+from jobs.publish.monthly.view import Note, Picture, Report
 from jobs.publish.paper.drawing import Place
 from jobs.publish.paper.layout import (
     GAP,
     HEADING,
     INNER,
     MARGIN,
+    ROW,
     SMALL,
     SOFT,
+    TABLE_HEAD,
     TINY,
     foot,
     head,
@@ -50,12 +53,14 @@ def _first(report: Report) -> Sheet:
     y = key_figures(sheet, report.key_figures, y)
     y = maps(sheet, report.maps, y)
     left = LEFT_SHARE * INNER
-    table(sheet, (MARGIN, y), report.flows, left, room(y), direction)
+    kept = GAP + TABLE_HEAD + ROW * len(report.visits.rows)
+    below = table(sheet, (MARGIN, y), report.flows, left, room(y + kept), direction) + GAP
+    table(sheet, (MARGIN, below), report.visits, left, room(below), direction)
     x, width = MARGIN + left + GAP, INNER - left - GAP
     y = _picture(sheet, (x, y), report.pyramid, width) + GAP
     each = (width - 3) / 2
-    for number, chart in enumerate(report.charts):
-        _picture(sheet, (x + number * (each + 3), y), chart, each)
+    ends = [_picture(sheet, (x + n * (each + 3), y), chart, each) for n, chart in enumerate(report.charts)]
+    points(sheet, (x, max(ends) + GAP), report.words.blind, report.blind, width)
     _foot(sheet, report)
     return sheet
 
@@ -65,22 +70,27 @@ def _second(report: Report) -> Sheet:
     y = head(sheet, report.words.report, report.marks, report.country, report.on) + 2
     left = LEFT_SHARE * INNER
     below = table(sheet, (MARGIN, y), report.balances, left, len(report.balances.rows), direction) + GAP
-    below = table(sheet, (MARGIN, below), report.visits, left, len(report.visits.rows), direction)
-    x, beside = MARGIN + left + GAP, y
-    for note in report.notes:
-        sheet.text((x, beside + 3), note.title, HEADING)
-        beside += 4
-        for text in note.texts:
-            beside = sheet.paragraph((x, beside), text, SMALL, INNER - left - GAP) + 0.4
-        beside += 2
+    half = len(report.notes) // 2
+    below = _notes(sheet, (MARGIN, below), report.notes[:half], left)
+    beside = _notes(sheet, (MARGIN + left + GAP, y), report.notes[half:], INNER - left - GAP)
     y = max(below, beside) + GAP
     y = table(sheet, (MARGIN, y), report.parameters, INNER, len(report.parameters.rows), direction) + 1.5
     for text in report.counted:
         y = sheet.paragraph((MARGIN, y), text, TINY, INNER)
-    y = _sources(sheet, report, y + GAP)
-    points(sheet, (MARGIN, y + GAP), report.words.blind, report.blind, INNER)
+    _sources(sheet, report, y + GAP)
     _foot(sheet, report)
     return sheet
+
+
+def _notes(sheet: Sheet, place: Place, notes: Sequence[Note], width: float) -> float:
+    x, y = place
+    for note in notes:
+        sheet.text((x, y + 3), note.title, HEADING)
+        y += 4
+        for text in note.texts:
+            y = sheet.paragraph((x, y), text, SMALL, width) + 0.4
+        y += 2
+    return y
 
 
 def _picture(sheet: Sheet, place: Place, picture: Picture, width: float) -> float:
@@ -93,7 +103,7 @@ def _picture(sheet: Sheet, place: Place, picture: Picture, width: float) -> floa
     return sheet.paragraph((x, y), picture.more, TINY, width)
 
 
-def _sources(sheet: Sheet, report: Report, y: float) -> float:
+def _sources(sheet: Sheet, report: Report, y: float) -> None:
     """How to cite, what is protected, and each bundle with the beginning of its digest."""
     sheet.text((MARGIN, y + 3), report.words.sources, HEADING)
     citation, unit, definitions, *_ = report.citation
@@ -105,7 +115,6 @@ def _sources(sheet: Sheet, report: Report, y: float) -> float:
         down, across = divmod(number, DIGEST_COLUMNS)
         line = fitted(report.words.locale.inserted(text), DIGEST, width - 1)
         sheet.text((MARGIN + across * width, y + 2.2 + down * DIGEST.line), line, DIGEST)
-    return y + 1 + -(-len(report.digests) // DIGEST_COLUMNS) * DIGEST.line
 
 
 def _foot(sheet: Sheet, report: Report) -> None:

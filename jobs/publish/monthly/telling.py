@@ -58,7 +58,9 @@ def report_of(month: MonthBundles, figures: Figures, ground: Ground, words: Word
         visits=_visits(figures.visits, atlas, words),
         notes=notes_of(month, figures, words),
         parameters=_parameters(month, words),
-        counted=tuple(f"{words.products[p]}: {words.counts[p]}." for p in TOLD if month.of(p)),
+        counted=tuple(
+            words.counted.format(product=words.products[p], counted=words.counts[p]) for p in TOLD if month.of(p)
+        ),
         blind=words.blind_points,
         citation=(_citation(month, words), unit, words.definitions, checked, locale.made_by),
         sources=tuple(_source(bundle, words) for bundle in month.bundles),
@@ -109,7 +111,7 @@ def _maps(figures: Figures, atlas: Atlas, words: Words) -> tuple[MapView, ...]:
     zones = figures.residents.zones if figures.residents else {}
     homes = residents_map(zones, [balance.zone for balance in figures.balances], atlas, words)
     legend = residents_legend(zones, words.locale) if zones else ()
-    ways = flows_map(_listed(figures.trips), atlas, words)
+    ways = flows_map(figures.trips, atlas, words)
     return (MapView(homes, words.map_residents_more, legend), MapView(ways, words.map_flows_more, ()))
 
 
@@ -204,12 +206,13 @@ def _levels(card: Card, words: Words) -> str:
     for note in card.privacy.levels:
         least[note.resolution] = min(note.sigma, least.get(note.resolution, note.sigma))
     order = sorted(least.items(), key=lambda level: -1 if level[0] is None else level[0])
-    return words.locale.list_separator.join(
-        words.level.format(
-            level=words.as_a_whole if level is None else str(level), sigma=words.locale.number(sigma, 1)
-        )
+    texts = (
+        words.level_of_country.format(sigma=words.locale.number(sigma, 1))
+        if level is None
+        else words.level.format(level=level, sigma=words.locale.number(sigma, 1))
         for level, sigma in order
     )
+    return words.locale.list_separator.join(texts)
 
 
 def _citation(month: MonthBundles, words: Words) -> str:

@@ -22,6 +22,7 @@ class Words:
     kind: str
     products: Mapping[str, str]
     counts: Mapping[str, str]
+    counted: str
 
     card_residents: str
     card_trips: str
@@ -106,7 +107,7 @@ class Words:
     releases: str
     levels: str
     level: str
-    as_a_whole: str
+    level_of_country: str
     rho: str
     epsilon: str
     cut: str
