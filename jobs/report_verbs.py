@@ -26,7 +26,5 @@ def report(
     known = (read_public_key(key) if key else None, Trust.load(trust) if trust else None)
     with steps() as progress:
         progress("verifying the bundles and drawing the report")
-        files = write_report(
-            bundles, PrivacyMonth.parse(month), out, languages=language, key=known[0], trust=known[1]
-        )
+        files = write_report(bundles, PrivacyMonth.parse(month), out, languages=language, key=known[0], trust=known[1])
     OUT.print(*files, sep="\n", soft_wrap=True)

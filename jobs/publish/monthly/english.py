@@ -51,7 +51,9 @@ ENGLISH: Final = Words(
         }
     ),
     map_flows="The largest flows",
-    map_flows_more="Wider lines: more trips. Rings: within one zone. Dark, with numbers: those listed; pale: those next to them.",
+    map_flows_more=(
+        "Wider lines: more trips. Rings: within one zone. Dark, with numbers: those listed; pale: those next to them."
+    ),
     map_flows_alt=Counted(
         {"one": "Map of the largest flow: {names}.", "other": "Map of the {count} largest flows. The first: {names}."}
     ),

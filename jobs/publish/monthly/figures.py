@@ -279,7 +279,9 @@ def _balances(bundles: Sequence[MonthBundle]) -> tuple[Balance, ...]:
         return ()
     card, rows = bundles[-1].card, bundles[-1].rows
     rows, level = rows[rows["status"] != REMAINDER], min(card.resolutions)
-    moved = rows.assign(**{end: rows[end].map(lambda zone: parent_of(zone, level)) for end in ("origin", "destination")})
+    moved = rows.assign(
+        **{end: rows[end].map(lambda zone: parent_of(zone, level)) for end in ("origin", "destination")}
+    )
     moved = moved[moved["origin"] != moved["destination"]]
     zones = sorted({*moved["origin"], *moved["destination"]})
     found = [Balance(zone, _at(moved, "destination", zone), _at(moved, "origin", zone)) for zone in zones]

@@ -32,7 +32,9 @@ _WORDS: Final = Words(
     },
     counts={
         "residents": "abonnés selon la zone du domicile, d'après la plupart de leurs nuits",
-        "od_trips": "déplacements par jour : données consécutives dans deux zones ; une paire une fois par jour et abonné",
+        "od_trips": (
+            "déplacements par jour : données consécutives dans deux zones ; une paire une fois par jour et abonné"
+        ),
         "presence": "abonnés selon la zone de la dernière donnée de chaque tranche de quatre heures, moyenne par jour",
         "home_visits": "cellules distinctes, hors domicile, où des abonnés ont été vus dans la semaine",
         "relocations": "abonnés dont le domicile est dans une autre zone que le mois précédent",
@@ -54,7 +56,10 @@ _WORDS: Final = Words(
         }
     ),
     map_flows="Les plus grands flux",
-    map_flows_more="Trait plus large : plus de déplacements. Anneaux : dans une zone. Foncés, numérotés : ceux de la liste ; pâles : les suivants.",
+    map_flows_more=(
+        "Trait plus large : plus de déplacements. Anneaux : dans une zone. Foncés, numérotés : ceux de "
+        "la liste ; pâles : les suivants."
+    ),
     map_flows_alt=Counted(
         {
             "one": "Carte du plus grand flux : {names}.",
@@ -88,7 +93,8 @@ _WORDS: Final = Words(
     daily_more="La ligne est l'estimation, la bande son intervalle à 95 %.",
     presence="Abonnés présents selon l'heure",
     presence_more=(
-        "Moyenne par jour. Sans donnée dans une tranche de quatre heures, un abonné n'y compte pas. Traits : intervalles "
+        "Moyenne par jour. Sans donnée dans une tranche de quatre heures, un abonné n'y compte pas. "
+        "Traits : intervalles "
         "à 95 %."
     ),
     presence_alt="Barres des abonnés présents selon l'heure : {names}.",
@@ -112,7 +118,8 @@ _WORDS: Final = Words(
     visited_cells="Cellules visitées",
     churn="Cartes SIM apparues et disparues",
     churn_told=(
-        "{appeared} abonnés sont apparus, {fell_silent} sont devenus silencieux : un domicile dans un seul des deux mois."
+        "{appeared} abonnés sont apparus, {fell_silent} sont devenus silencieux : un domicile dans un "
+        "seul des deux mois."
     ),
     churn_missing="Le nombre d'abonnés apparus ou devenus silencieux n'a pas été publié.",
     below="Sous le seuil",
@@ -128,7 +135,9 @@ _WORDS: Final = Words(
     superseded="Écarté au profit d'une révision ultérieure : {names}.",
     revised="Présenté dans une révision ultérieure à la première : {names}.",
     no_revision="D'après ces lots, aucune publication n'a été révisée.",
-    clipping="Les bornes de contribution coupent {share} des déplacements du pays ; une paire peut en perdre plus ou moins.",
+    clipping=(
+        "Les bornes de contribution coupent {share} des déplacements du pays ; une paire peut en perdre plus ou moins."
+    ),
     clipping_unknown="Ce que coupent les bornes de contribution n'a pas été mesuré : les totaux sont des minorants.",
     parameters="Définitions et paramètres de confidentialité",
     parameters_more=(
@@ -163,10 +172,13 @@ _WORDS: Final = Words(
     ),
     sources="Sources, citation et révisions",
     citation=(
-        "Pour citer : {country}, statistiques de mobilité à confidentialité différentielle, mois de protection {month}, "
+        "Pour citer : {country}, statistiques de mobilité à confidentialité différentielle, mois de "
+        "protection {month}, "
         "lots {first} à {last} avec les empreintes ci-dessous, scellés jusqu'au {sealed_on}."
     ),
-    source="{product}, {period}, révision {revision} ({slug}), scellé le {sealed_on}, {definition_id}. SHA-256 {sha256}.",
+    source=(
+        "{product}, {period}, révision {revision} ({slug}), scellé le {sealed_on}, {definition_id}. SHA-256 {sha256}."
+    ),
     privacy="Ce qui est protégé : {unit}.",
     definitions="Chaque définition complète est dans card.json du lot, et expliquée dans docs/methods de Whimbrel.",
     maps="Cartes",

@@ -145,7 +145,8 @@ def pyramid(residents: Residents, words: Words) -> Drawing | None:
         marks += _half(sex, side, colour, top, residents, words)
     height = _row_height(residents.ages)
     for number, age in enumerate(reversed(residents.ages)):
-        marks.append(Label((WIDTH / 2, TOP + (number + 0.66) * height), age, SMALL, INK, "middle"))
+        text = words.locale.inserted(age)
+        marks.append(Label((WIDTH / 2, TOP + (number + 0.66) * height), text, SMALL, INK, "middle"))
     told = [f"{words.sexes.get(sex, sex)} {age} {words.locale.told(n)}" for (sex, age), n in residents.strata.items()]
     text = words.pyramid_alt.format(
         count=words.locale.number(len(residents.ages)), names=words.locale.list_separator.join(told)
@@ -170,7 +171,8 @@ def presence_chart(bins: Mapping[int, Estimate], hours: int, words: Words) -> Dr
         x = left + each * (number + 0.5)
         marks += _bar(x, 0.36 * each, up(0.0), up(estimate.value), LEFT_SEX)
         marks.append(Line(((x, up(estimate.ci_low)), (x, up(estimate.ci_high))), INK, 2.0))
-        marks.append(Label((round(x, 1), height - 8), f"{start:02}–{start + hours:02}", SMALL - 2, SOFT, "middle"))
+        text = locale.inserted(f"{start:02}\u2013{start + hours:02}")
+        marks.append(Label((round(x, 1), height - 8), text, SMALL - 2, SOFT, "middle"))
     told = [
         f"{words.hours.format(first=f'{start:02}', last=f'{start + hours:02}')}: {locale.told(one)}"
         for start, one in bins.items()

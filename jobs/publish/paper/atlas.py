@@ -102,7 +102,9 @@ def class_of(number: float, classes: Classes) -> str:
 def legend_of_shares(classes: Classes, locale: Locale) -> tuple[Drawing, ...]:
     """Return colour and limits of each class of shares, in percent."""
     lows = [0.0, *(limit for limit, _ in classes)]
-    ends = [(locale.number(100 * low), locale.number(100 * high)) for low, (high, _) in zip(lows, classes, strict=False)]
+    ends = [
+        (locale.number(100 * low), locale.number(100 * high)) for low, (high, _) in zip(lows, classes, strict=False)
+    ]
     texts = [locale.percent_range.format(low=low, high=high) for low, high in ends]
     return tuple(swatch(text, Area((SWATCH,), colour)) for text, (_, colour) in zip(texts, classes, strict=True))
 

@@ -7,8 +7,8 @@ from typing import Final
 import numpy as np
 
 from jobs.publish.paper.drawing import Anchor, Area, Disc, Drawing, Label, Line, Mark, Place
-from jobs.publish.situation.estimate import Estimate
 from jobs.publish.paper.locales import Locale
+from jobs.publish.situation.estimate import Estimate
 
 WIDTH, HEIGHT = 330.0, 172.0
 LEFT, RIGHT, TOP, BOTTOM = 66.0, 12.0, 12.0, 28.0

@@ -17,6 +17,7 @@ from typing import Any, Final
 import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_pdf import PdfPages
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
@@ -33,6 +34,9 @@ WIDTH, HEIGHT = 210.0, 297.0
 """A4 portrait, in millimetres."""
 
 MM_PER_INCH: Final = 25.4
+DOTS_PER_INCH: Final = 300
+"""Of paper, where texts are measured in dots; a PDF has none."""
+
 POINTS_PER_MM: Final = 72 / MM_PER_INCH
 
 LEADING: Final = 1.32
@@ -51,6 +55,9 @@ PDF too far to the left."""
 
 _SPACES: Final = re.compile(r"[ \t\n\r\f\v]+")
 """Where a line may break: not at a no-break space."""
+
+Box = tuple[float, float, float, float]
+"""Left, upper, right and lower end, in millimetres."""
 
 ROUNDING: Final = 1e-6
 """Millimetres by which a text may be wider than its room: a column is as wide as its widest text."""
@@ -92,7 +99,8 @@ class Sheet:
 
     def __init__(self, direction: Direction = "ltr") -> None:
         self._is_mirrored = direction == "rtl"
-        self._figure = Figure(figsize=(WIDTH / MM_PER_INCH, HEIGHT / MM_PER_INCH), facecolor="white")
+        size = (WIDTH / MM_PER_INCH, HEIGHT / MM_PER_INCH)
+        self._figure = Figure(figsize=size, dpi=DOTS_PER_INCH, facecolor="white")
         self._axes: Axes = self._figure.add_axes((0, 0, 1, 1))
         self._axes.set(xlim=(0, WIDTH), ylim=(HEIGHT, 0))
         self._axes.set_axis_off()
@@ -103,9 +111,16 @@ class Sheet:
         return tuple(text.get_text() for text in self._axes.texts)
 
     @property
-    def places(self) -> tuple[tuple[str, Place], ...]:
-        """Every text with its place."""
-        return tuple((text.get_text(), text.get_position()) for text in self._axes.texts)
+    def boxes(self) -> tuple[tuple[str, Box], ...]:
+        """Every text with its left, upper, right and lower end, in millimetres."""
+        renderer: Any = FigureCanvasAgg(self._figure).get_renderer()  # type: ignore[no-untyped-call] # without types
+        to_millimetres = self._axes.transData.inverted()
+        found = []
+        for text in self._axes.texts:
+            box = to_millimetres.transform(text.get_window_extent(renderer).get_points())
+            (left, lower), (right, upper) = box.tolist()
+            found.append((text.get_text(), (left, upper, right, lower)))
+        return tuple(found)
 
     def text(self, place: Place, text: str, how: Type, anchor: Anchor = "start") -> None:
         """Set one line, its base line at a place."""
@@ -113,7 +128,9 @@ class Sheet:
         if self._is_mirrored:
             self._mirrored_text((WIDTH - x, y), _VOWELS.sub("", text), how, anchor)
         else:
-            self._set((x, y), _ISOLATES.sub("", text), how, {"start": "left", "middle": "center", "end": "right"}[anchor])
+            self._set(
+                (x, y), _ISOLATES.sub("", text), how, {"start": "left", "middle": "center", "end": "right"}[anchor]
+            )
 
     def _mirrored_text(self, place: Place, text: str, how: Type, anchor: Anchor) -> None:
         """Set a line that starts at its right end, run by run."""
@@ -163,7 +180,7 @@ class Sheet:
 
     def put_on(self, pages: PdfPages) -> None:
         """Add the page to a PDF."""
-        pages.savefig(self._figure)
+        pages.savefig(self._figure)  # type: ignore[no-untyped-call] # matplotlib leaves it without types
 
     def _left(self, place: Place, width: float) -> Place:
         """The upper left corner of something that starts at a place."""
@@ -246,8 +263,8 @@ class _Painter:
         across = {"start": "left", "middle": "center", "end": "right"}[mark.anchor]
         ((x, y),) = self._place([mark.place]).tolist()
         text = self.axes.text(
-            x, y, mark.text, fontsize=self._points(mark.size), color=mark.colour, ha=across, va="baseline",
-            weight="bold" if mark.bold else "normal", parse_math=False,
+            x, y, _ISOLATES.sub("", mark.text), fontsize=self._points(mark.size), color=mark.colour, ha=across,
+            va="baseline", weight="bold" if mark.bold else "normal", parse_math=False,
         )  # fmt: skip
         if mark.halo:
             text.set_path_effects([withStroke(linewidth=1.6, foreground="white")])

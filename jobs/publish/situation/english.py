@@ -129,9 +129,7 @@ ENGLISH: Final = Words(
     series="Day by day",
     series_more="Lines are estimates, bands hold the true count 19 times in 20.",
     course="Since the peak ({peak}), {share} of the excess is no longer away.",
-    half_life=Counted(
-        {"one": "It took {count} day for half of it.", "other": "It took {count} days for half of it."}
-    ),
+    half_life=Counted({"one": "It took {count} day for half of it.", "other": "It took {count} days for half of it."}),
     chart_away="Away",
     chart_newly="Newly away",
     chart_returned="Returned",

@@ -129,7 +129,11 @@ def _against_usual(excess: Estimate | None, words: Words) -> str:
     if excess.trust is not Trust.NOT:
         return words.more_than_usual.format(n=words.locale.estimated(excess))
     fewer = Estimate(-excess.value, excess.sd)
-    return words.fewer_than_usual.format(n=words.locale.estimated(fewer)) if fewer.trust is not Trust.NOT else words.as_usual
+    return (
+        words.fewer_than_usual.format(n=words.locale.estimated(fewer))
+        if fewer.trust is not Trust.NOT
+        else words.as_usual
+    )
 
 
 def _since_before(latest: Moment, words: Words) -> tuple[str, ...]:
@@ -177,7 +181,9 @@ def _key_figure(label: str, estimate: Estimate | None, words: Words) -> KeyFigur
         return KeyFigure(label, words.locale.no_number, "", words.not_released)
     if estimate.trust is Trust.NOT:
         return KeyFigure(label, words.locale.no_number, words.locale.range_of(estimate), words.locale.trust[Trust.NOT])
-    return KeyFigure(label, words.locale.rounded(estimate), words.locale.range_of(estimate), words.locale.trust[estimate.trust])
+    return KeyFigure(
+        label, words.locale.rounded(estimate), words.locale.range_of(estimate), words.locale.trust[estimate.trust]
+    )
 
 
 def _maps(figures: Figures, atlas: Atlas, network: Network | None, words: Words) -> tuple[MapView, ...]:
@@ -222,8 +228,8 @@ def _flows(pairs: Sequence[Pair], atlas: Atlas, words: Words) -> Table:
     heads = (words.rank, words.origin, words.destination, words.subscribers, words.range, words.how_sure)
     rows = tuple(
         (
-            words.locale.number(rank), atlas.name(pair.home), _destination(pair, atlas, words), words.locale.rounded(pair.away),
-            words.locale.range_of(pair.away), words.locale.trust[pair.away.trust],
+            words.locale.number(rank), atlas.name(pair.home), _destination(pair, atlas, words),
+            words.locale.rounded(pair.away), words.locale.range_of(pair.away), words.locale.trust[pair.away.trust],
         )
         for rank, pair in enumerate(pairs, 1)
     )  # fmt: skip
