@@ -393,9 +393,7 @@ LONG = "A very long name of a place that is not large, "
 
 @pytest.mark.parametrize("language", WORDS)
 @pytest.mark.parametrize("said", ["little", "much", "with a network"])
-def test_texts_of_the_sheet_lie_on_it_above_its_foot_and_not_on_each_other(
-    bundles, figures, ground, tmp_path, language, said
-):
+def test_texts_of_the_sheet_lie_on_it_above_its_foot_and_not_on_each_other(figures, ground, tmp_path, language, said):
     words, network = WORDS[language], None
     if said == "much":
         ground = replace(ground, names={zone: f"{LONG}{zone}" for zone in ground.rings})
