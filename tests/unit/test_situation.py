@@ -391,8 +391,11 @@ def test_page_and_sheet_are_the_same_bytes_in_another_process(folders, tmp_path)
 LONG = "A very long name of a place that is not large, "
 
 
-@pytest.mark.parametrize("language", WORDS)
-@pytest.mark.parametrize("said", ["little", "much", "with a network"])
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [("en", "little"), ("en", "much"), ("fr", "much"), ("fr", "with a network"), ("ar", "much"),
+     ("ar", "with a network")],
+)  # fmt: skip
 def test_texts_of_the_sheet_lie_on_it_above_its_foot_and_not_on_each_other(figures, ground, tmp_path, language, said):
     words, network = WORDS[language], None
     if said == "much":

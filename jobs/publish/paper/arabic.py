@@ -1,4 +1,4 @@
-"""The words and forms of all papers in Arabic: Western digits, as the papers of the United Nations have them."""
+"""The words and forms of all papers in Arabic: with Western digits, so that tables compare across languages."""
 
 from typing import Final
 

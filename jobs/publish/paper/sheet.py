@@ -2,7 +2,7 @@
 
 On a sheet of a language that is written from right to left, places are counted from the right edge: the same layout
 comes out mirrored. Drawings stand at mirrored places and are not mirrored themselves: east stays right on a map, and
-time runs to the right on a chart, as on the charts that such readers know.
+time runs to the right on a chart, so that one picture is compared with the same in another language.
 """
 
 import io
@@ -116,10 +116,11 @@ class Sheet:
         renderer: Any = FigureCanvasAgg(self._figure).get_renderer()  # type: ignore[no-untyped-call] # without types
         to_millimetres = self._axes.transData.inverted()
         found = []
-        for text in self._axes.texts:
-            box = to_millimetres.transform(text.get_window_extent(renderer).get_points())
-            (left, lower), (right, upper) = box.tolist()
-            found.append((text.get_text(), (left, upper, right, lower)))
+        with mpl.rc_context({"text.hinting": "no_hinting"}):  # a PDF's letters are as wide as they were drawn
+            for text in self._axes.texts:
+                box = to_millimetres.transform(text.get_window_extent(renderer).get_points())
+                (left, lower), (right, upper) = box.tolist()
+                found.append((text.get_text(), (left, upper, right, lower)))
         return tuple(found)
 
     def text(self, place: Place, text: str, how: Type, anchor: Anchor = "start") -> None:
