@@ -26,11 +26,13 @@ from jobs.options import (
     ConfigOption,
     EngineName,
     EngineOption,
+    LanguageOption,
     PeriodArgument,
     ProductArgument,
     RevisionOption,
     StepOption,
 )
+from jobs.report_verbs import report
 from jobs.sharing_verbs import register as register_sharing
 from jobs.submission import Cluster
 from privacy.ledger import PoolMonth, RecordedCharge
@@ -54,6 +56,7 @@ register_indicators(app)
 register_sharing(app, ledger_app)
 app.add_typer(explorer_app)
 app.command(epilog="Example:  whimbrel export release/od_trips_2026-W10_r1.zip --format gpkg --format kmz")(export)
+app.command(epilog="Example:  whimbrel report release/*.zip --month 2026-03 --out reports")(report)
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
 
@@ -591,6 +594,7 @@ def verify(
 def situation(
     bundles: Annotated[list[Path], typer.Argument(help="Displacement bundles of one event, folders or zips.")],
     out: Annotated[Path, typer.Option(help="Folder for situation.html and situation.pdf.")] = Path("situation"),
+    language: LanguageOption = ["en"],  # noqa: B006 # typer copies it
     network: Annotated[Path | None, typer.Option(help="A table that `whimbrel network` wrote.")] = None,
     today: Annotated[str | None, typer.Option(help="Day to which the data's age is counted; default: today.")] = None,
     key: Annotated[str | None, typer.Option(help="The publisher's public key, its line or its .pub file.")] = None,
@@ -604,7 +608,8 @@ def situation(
     keys = Keys(read_public_key(key) if key else None, Trust.load(trust) if trust else None)
     with steps() as progress:
         progress("verifying the bundles and drawing the page")
-        files = write_situation(bundles, out, today=_day(today) if today else date.today(), network=network, keys=keys)
+        day = _day(today) if today else date.today()
+        files = write_situation(bundles, out, today=day, network=network, keys=keys, languages=language)
     OUT.print(*files, sep="\n", soft_wrap=True)
 
 

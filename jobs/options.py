@@ -15,4 +15,6 @@ EngineOption = Annotated[EngineName | None, typer.Option("--engine", help="Overr
 ReleaseStep = Literal["reserve", "aggregate", "seal"]
 StepOption = Annotated[ReleaseStep | None, typer.Option(help="Only this step; prints no value. Default: all three.")]
 
+LanguageOption = Annotated[list[str], typer.Option(help="en, fr, ar or all; may be given several times.")]
+
 DEFAULT_CONFIG: Final = Path("whimbrel.toml")

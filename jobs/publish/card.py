@@ -6,6 +6,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from privacy.clipping import Clipping
+from privacy.plan import CARD_VERSION
 from privacy.sensitivity import MEANING, SensitivityClass
 from privacy.unit import Period
 from privacy.zoning import Zoning
@@ -169,6 +170,7 @@ class Card(_Part):
     period: str
     revision: PositiveInt
     title: str
+    country: str | None = None
     definition_id: str
     definition: str
     definition_parameters: dict[str, Any] = {}
@@ -268,13 +270,20 @@ def read_card(content: bytes | str) -> Card:
     """Read a card.
 
     Raises:
-        BundleError: It is no JSON, or lacks what a card must say.
+        BundleError: It is no JSON, lacks what a card must say, or is of a later version.
     """
     try:
-        return Card.model_validate_json(content)
+        card = Card.model_validate_json(content)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         place = ".".join(str(part) for part in first["loc"]) or "the text"
         raise BundleError(
             f"card.json cannot be used: {place}: {first['msg']}.", "a Whimbrel card", "fetch the bundle again"
         ) from error
+    if card.schema_version > CARD_VERSION:
+        raise BundleError(
+            f"card.json is of schema version {card.schema_version}.",
+            f"at most {CARD_VERSION}, which this version of Whimbrel reads",
+            "read the bundle with a later version of Whimbrel",
+        )
+    return card

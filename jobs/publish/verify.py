@@ -50,7 +50,6 @@ from jobs.publish.tables import public_contract, read_csv, read_parquet, require
 from jobs.publish.zone_checks import check_zones, levels_of_zones
 from jobs.publish.zones import zones_in
 from privacy.approval import Trust, instant
-from privacy.plan import CARD_VERSION
 from privacy.signing import PublicKey
 from schemas.contract import Contract
 from schemas.errors import BundleError, ContractError
@@ -205,7 +204,6 @@ def _whose(key: PublicKey, trust: Trust | None) -> str:
 
 def _contents(files: dict[str, bytes]) -> Contents:
     released = read_card(_required(files, CARD_NAME))
-    _require_known_form(released)
     contract = public_contract(released.product)
     sharing = read_sharing(files[SHARING_NAME]) if SHARING_NAME in files else None
     names = names_of(released.product) | ({SHARING_NAME} if sharing else set())
@@ -216,16 +214,6 @@ def _contents(files: dict[str, bytes]) -> Contents:
     most_rows = files[f"{contract.name}.csv"].count(b"\n")
     table = read_parquet(files[f"{contract.name}.parquet"], contract, most_rows=most_rows)
     return Contents(files, card, contract, table, zones, released, sharing)
-
-
-def _require_known_form(card: Card) -> None:
-    """Refuse a bundle of a later form: what its card says beyond ours may change what its numbers mean."""
-    if card.schema_version > CARD_VERSION:
-        raise BundleError(
-            f"{card.slug} has a card of form {card.schema_version}.",
-            f"form {CARD_VERSION} at most, which this version of Whimbrel knows",
-            "use the version of Whimbrel that made the bundle, or a later one",
-        )
 
 
 def _require_names(files: dict[str, bytes], names: frozenset[str], slug: str) -> None:

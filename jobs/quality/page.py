@@ -1,8 +1,6 @@
 """A day's page and a year's calendar as single HTML files: no network, no script, a policy that forbids both."""
 
-import base64
 import calendar
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -12,6 +10,7 @@ from typing import Final
 
 from jinja2 import DictLoader, Environment, StrictUndefined
 
+from jobs.publish.paper.page import content_policy
 from jobs.quality.record import RANK, DayRecord, Finding, Verdict
 
 _TEMPLATES: Final = ("day.html.j2", "year.html.j2", "common.html.j2")
@@ -147,14 +146,8 @@ def _weekday(day: date) -> str:
 
 def _rendered(template: str, **values: object) -> bytes:
     style = _resource(_STYLE)
-    text = _environment().get_template(template).render(style=style, policy=_content_policy(style), **values)
+    text = _environment().get_template(template).render(style=style, policy=content_policy(style), **values)
     return text.encode()
-
-
-def _content_policy(style: str) -> str:
-    """The policy of a page that may show itself, with this style sheet alone, and fetch and run nothing."""
-    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-    return f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
 
 
 @cache

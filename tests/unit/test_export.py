@@ -639,7 +639,9 @@ def test_a_bundle_of_a_later_form_is_refused(tmp_path):
     from tests.unit.test_product_bundles import with_card, written
 
     later = written(tmp_path / "b", with_card("residents", lambda card: card.update(schema_version=2)), "residents")
-    with pytest.raises(BundleError, match=r"card of form 2\. Expected: form 1 at most.*Remedy: use the version"):
+    with pytest.raises(
+        BundleError, match=r"schema version 2\. Expected: at most 1.*Remedy: read the bundle with a later version"
+    ):
         read_source(later)
 
 

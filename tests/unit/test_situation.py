@@ -7,7 +7,7 @@ import os
 import re
 import subprocess
 import sys
-from dataclasses import fields, replace
+from dataclasses import replace
 from datetime import date
 from html.parser import HTMLParser
 from math import hypot
@@ -21,25 +21,27 @@ from hypothesis import strategies as st
 
 from jobs.publish.bundle import publish
 from jobs.publish.displacement_series import excess
+from jobs.publish.paper.atlas import Atlas
+from jobs.publish.paper.catalogue import each_text
+from jobs.publish.paper.sheet import Type, fitted, width_of, wrapped
 from jobs.publish.situation.estimate import Estimate, Share, Trust, clear_sds, share_of, total
 from jobs.publish.situation.figures import COLUMNS, figures_of, moment_of
 from jobs.publish.situation.geometry import ground_of
+from jobs.publish.situation.languages import WORDS
 from jobs.publish.situation.levels import are_homes
-from jobs.publish.situation.maps import Atlas
 from jobs.publish.situation.network import network_on
 from jobs.publish.situation.page import page_html
 from jobs.publish.situation.reading import one_of_each_period, read_event
 from jobs.publish.situation.report import report_pdf, report_sheet
 from jobs.publish.situation.run import situation_of_bundles, write_situation
-from jobs.publish.situation.sheet import Type, fitted, width_of, wrapped
 from jobs.publish.situation.telling import situation_of
 from jobs.publish.situation.unseen import away_of_all
 from jobs.publish.situation.view import Event, Provenance
-from jobs.publish.situation.words import ENGLISH, Words
 from privacy.unit import Period
 from schemas.errors import BundleError, ConfigError, InputError
 from schemas.network import FEED, NETWORK_STATUS, PHONES
 from tests.approvals import clearance_for
+from tests.papers import assert_well_set
 from tests.situations import DAYS, WEEK_BEFORE, flood_bundles, flood_releases
 from tests.unit.test_bundle_example import example_release
 
@@ -49,6 +51,7 @@ TODAY = date(2026, 4, 13)
 PERIODS = (WEEK_BEFORE, *DAYS[:3])
 RADIUS = 5
 TOLD = Provenance(("A bundle.",), "Protected.", "Checked.", synthetic=True, restricted=True)
+ENGLISH = WORDS["en"]
 FLOOD = Event("Flood of April", "flood", ONSET)
 HOSTILE = '<script>alert("x")</script> & <img src=https://evil.example/x> $\\frac$'
 STATUSES = ("home", "away", "silent")
@@ -76,7 +79,7 @@ def figures(bundles):
 
 @pytest.fixture(scope="module")
 def situation(bundles):
-    return situation_of_bundles(bundles, today=TODAY, network=None, keys_known=False)
+    return situation_of_bundles(bundles, today=TODAY, network=None, keys_known=False, words=ENGLISH)
 
 
 @pytest.fixture(scope="module")
@@ -214,7 +217,7 @@ def test_where_nobody_is_away_no_pair_and_no_place_is_listed():
 
 def test_a_usual_number_that_was_not_released_is_said_to_be_missing(ground):
     found = figures_of(rows_of(area_rows("2026-04-09", 500.0)), ONSET)
-    made = situation_of(found, FLOOD, ground, TOLD, None, TODAY)
+    made = situation_of(found, FLOOD, ground, TOLD, None, TODAY, ENGLISH)
     assert found.usual is None
     assert ENGLISH.usual_unknown in made.changes
     assert [figure.trust for figure in made.key_figures if figure.label == ENGLISH.card_excess] == ["not released"]
@@ -223,7 +226,7 @@ def test_a_usual_number_that_was_not_released_is_said_to_be_missing(ground):
 def test_what_became_of_the_excess_is_told_from_its_peak_on(ground):
     days = {WEEK_BEFORE: 100.0, "2026-04-08": 1_100.0, "2026-04-09": 700.0, "2026-04-10": 500.0, "2026-04-11": 350.0}
     found = figures_of(rows_of(*(area_rows(day, away, sd=1.0) for day, away in days.items())), ONSET)
-    made = situation_of(found, FLOOD, ground, TOLD, None, TODAY)
+    made = situation_of(found, FLOOD, ground, TOLD, None, TODAY, ENGLISH)
     assert made.course == (
         "Since the peak (8 Apr), 75 (75 to 75) % of the excess is no longer away. It took 2 days for half of it."
     )
@@ -231,7 +234,7 @@ def test_what_became_of_the_excess_is_told_from_its_peak_on(ground):
 
 def test_at_the_peak_nothing_is_said_of_return(ground):
     found = figures_of(rows_of(area_rows(WEEK_BEFORE, 100.0), area_rows("2026-04-09", 900.0)), ONSET)
-    assert situation_of(found, FLOOD, ground, TOLD, None, TODAY).course == ""
+    assert situation_of(found, FLOOD, ground, TOLD, None, TODAY, ENGLISH).course == ""
 
 
 def test_a_place_of_origin_at_its_peak_has_no_known_share_of_return(bundles, ground):
@@ -239,16 +242,16 @@ def test_a_place_of_origin_at_its_peak_has_no_known_share_of_return(bundles, gro
         away = dict(zip((WEEK_BEFORE, *PERIODS[1:]), days, strict=True))
         home = bundles.rows.loc[are_homes(bundles.rows), "home"].iloc[0]
         rows = rows_of(*([(day, home, 6.0, *row[3:]) for row in area_rows(day, n, sd=1.0)] for day, n in away.items()))
-        (row,) = situation_of(figures_of(rows, ONSET), FLOOD, ground, TOLD, None, TODAY).origins.rows
+        (row,) = situation_of(figures_of(rows, ONSET), FLOOD, ground, TOLD, None, TODAY, ENGLISH).origins.rows
         return row[-1]
 
-    assert told(100.0, 300.0, 400.0, 900.0) == ENGLISH.no_number
+    assert told(100.0, 300.0, 400.0, 900.0) == ENGLISH.locale.no_number
     assert told(100.0, 300.0, 900.0, 500.0) == "50 (49 to 51) %"
 
 
 def test_a_week_is_told_as_a_mean_a_day(ground):
     found = figures_of(rows_of(area_rows("2026-W17", 500.0)), ONSET)
-    made = situation_of(found, FLOOD, ground, TOLD, None, TODAY)
+    made = situation_of(found, FLOOD, ground, TOLD, None, TODAY, ENGLISH)
     assert "on an average day of the week of 20 April 2026" in made.headline
     assert ENGLISH.card_returned_in_week in [figure.label for figure in made.key_figures]
 
@@ -257,7 +260,7 @@ def test_a_week_is_told_as_a_mean_a_day(ground):
 
 
 def test_the_headline_gives_number_interval_place_and_day(bundles, situation):
-    n = ENGLISH.estimated(away_of_all(moment_of(bundles.rows, Period.parse(PERIODS[-1])).sights, {}))
+    n = ENGLISH.locale.estimated(away_of_all(moment_of(bundles.rows, Period.parse(PERIODS[-1])).sights, {}))
     assert situation.headline == (
         f"About {n} phone subscribers were away from their homes in the flooded area on 10 April 2026."
     )
@@ -266,7 +269,7 @@ def test_the_headline_gives_number_interval_place_and_day(bundles, situation):
 
 def test_the_page_says_from_which_distance_on_somebody_is_away_as_the_card_does(situation, figures, ground):
     assert any("less than 10 km" in point for point in situation.blind)
-    unsaid = situation_of(figures, FLOOD, ground, TOLD, None, TODAY)
+    unsaid = situation_of(figures, FLOOD, ground, TOLD, None, TODAY, ENGLISH)
     assert any("less than a few km" in point for point in unsaid.blind)
 
 
@@ -288,13 +291,13 @@ def test_the_page_counts_subscribers_and_never_calls_anybody_an_idp(page):
     ],
 )
 def test_a_number_is_rounded_as_its_interval_allows(value, sd, text):
-    assert ENGLISH.estimated(Estimate(value, sd)) == text
+    assert ENGLISH.locale.estimated(Estimate(value, sd)) == text
 
 
 @given(value=st.floats(0, 9_999), sd=st.floats(0.1, 1e5))
 def test_rounding_moves_no_end_of_an_interval_by_more_than_half_its_width(value, sd):
     estimate = Estimate(value, sd)
-    shown = [float(text.replace(",", "")) for text in ENGLISH.range_of(estimate).split(" to ")]
+    shown = [float(text.replace(",", "")) for text in ENGLISH.locale.range_of(estimate).split(" to ")]
     ends = [max(0.0, estimate.ci_low), max(0.0, estimate.ci_high)]
     assert all(abs(a - b) <= max(1, 1.96 * sd) / 2 + 1e-6 for a, b in zip(shown, ends, strict=True))
 
@@ -357,7 +360,9 @@ def test_the_policy_of_the_page_allows_its_own_style_and_nothing_else(page):
 def test_what_a_bundle_says_is_escaped_and_the_sheet_stays_one_page_of_a4(figures, ground):
     hostile_ground = replace(ground, names={origin.zone: HOSTILE for origin in figures.origins})
     told = replace(TOLD, sources=(HOSTILE,), privacy=HOSTILE)
-    made = situation_of(figures, replace(FLOOD, name=HOSTILE, hazard=HOSTILE), hostile_ground, told, None, TODAY)
+    made = situation_of(
+        figures, replace(FLOOD, name=HOSTILE, hazard=HOSTILE), hostile_ground, told, None, TODAY, ENGLISH
+    )
     reader = Reader(page_html(made).decode())
     assert not reader.all("script")
     assert not reader.all("img")
@@ -369,7 +374,8 @@ def test_what_a_bundle_says_is_escaped_and_the_sheet_stays_one_page_of_a4(figure
 
 
 def test_page_and_sheet_are_the_same_bytes_in_another_process(folders, tmp_path):
-    first = [path.read_bytes() for path in write_situation(folders[-2:], tmp_path / "a", today=TODAY)]
+    written = write_situation(folders[-2:], tmp_path / "a", today=TODAY, languages=("ar",))
+    first = [path.read_bytes() for path in written]
     code = (
         "import matplotlib;"
         "matplotlib.rcParams.update({'font.size': 30, 'font.family': 'DejaVu Serif', 'pdf.fonttype': 3});"
@@ -377,22 +383,30 @@ def test_page_and_sheet_are_the_same_bytes_in_another_process(folders, tmp_path)
     )
     environment = os.environ | {"PYTHONHASHSEED": "4711", "PYTHONPATH": str(ROOT), "TZ": "Pacific/Fiji"}
     zips = [f"{folder}.zip" for folder in reversed(folders[-2:])]
-    arguments = ["situation", *zips, "--out", str(tmp_path / "b"), "--today", TODAY.isoformat()]
+    arguments = ["situation", *zips, "--out", str(tmp_path / "b"), "--today", TODAY.isoformat(), "--language", "ar"]
     subprocess.run([sys.executable, "-c", code, *arguments], env=environment, check=True)
-    assert [(tmp_path / "b" / name).read_bytes() for name in ("situation.html", "situation.pdf")] == first
+    assert [(tmp_path / "b" / name).read_bytes() for name in ("situation.ar.html", "situation.ar.pdf")] == first
 
 
-@pytest.mark.parametrize("said", ["little", "much"])
-def test_texts_of_the_sheet_lie_on_it_and_above_its_foot(situation, figures, ground, said):
+LONG = "A very long name of a place that is not large, "
+
+
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [("en", "little"), ("en", "much"), ("fr", "much"), ("fr", "with a network"), ("ar", "much"),
+     ("ar", "with a network")],
+)  # fmt: skip
+def test_texts_of_the_sheet_lie_on_it_above_its_foot_and_not_on_each_other(figures, ground, tmp_path, language, said):
+    words, network = WORDS[language], None
     if said == "much":
-        long = replace(ground, names={zone: f"{zone} of a very long name" for zone in ground.rings})
-        words = replace(ENGLISH, away=ENGLISH.away * 2, network_missing=2 * ENGLISH.kind)
-        figures = replace(figures, usual=None)
-        situation = situation_of(figures, replace(FLOOD, name=60 * "Flood "), long, TOLD, None, TODAY, words)
-    *body, _, _ = report_sheet(situation).places
-    for text, (x, y) in body:
-        assert 0 <= x <= 210
-        assert 0 <= y <= 297 - 12, text
+        ground = replace(ground, names={zone: f"{LONG}{zone}" for zone in ground.rings})
+    if said == "with a network":
+        rows = [feed("2026-04-10", zone, 3) for zone in figures.parts[0].zones]
+        network = network_on(network_table(tmp_path / "network.csv", rows), TODAY)
+    event = replace(FLOOD, name=LONG) if said == "much" else FLOOD
+    told = replace(TOLD, provisional=True, delivered_until=ONSET, min_away_km=10.0)
+    sheet = report_sheet(situation_of(figures, event, ground, told, network, TODAY, words))
+    assert_well_set(sheet)
 
 
 # Every visible word is of the catalogue
@@ -400,19 +414,12 @@ def test_texts_of_the_sheet_lie_on_it_and_above_its_foot(situation, figures, gro
 
 def pseudo(words):
     """The catalogue with every text between brackets: what is not between them was not taken from it."""
-    texts = {f.name: marked(getattr(words, f.name)) for f in fields(words) if f.name not in UNMARKED}
-    return replace(words, **texts)
+    locale = each_text(words.locale, lambda text: f"⟦{text}⟧")
+    unmarked = {name: getattr(words.locale, name) for name in UNMARKED}
+    return replace(each_text(words, lambda text: f"⟦{text}⟧"), locale=replace(locale, **unmarked))
 
 
-UNMARKED = {"language", "direction", "thousands", "decimal", "short_month_letters", "compass", "list_separator"}
-
-
-def marked(text):
-    if isinstance(text, str):
-        return f"⟦{text}⟧"
-    if isinstance(text, dict):
-        return {key: marked(value) for key, value in text.items()}
-    return tuple(marked(part) for part in text)
+UNMARKED = ("language", "name", "direction", "thousands", "decimal", "compass", "list_separator", "first_of_month")
 
 
 def unmarked(texts):
@@ -436,10 +443,10 @@ def test_every_word_of_page_and_sheet_comes_from_the_catalogue(figures, ground):
     assert unmarked([" ".join(report_sheet(made).texts)]) == []
 
 
-def test_a_language_from_right_to_left_says_so(figures, ground):
-    words = Words(language="ar", direction="rtl")
-    made = situation_of(figures, FLOOD, ground, TOLD, None, TODAY, words)
-    assert Reader(page_html(made).decode()).all("html") == [{"lang": "ar", "dir": "rtl"}]
+@pytest.mark.parametrize(("language", "direction"), [("fr", "ltr"), ("ar", "rtl")])
+def test_a_page_says_its_language_and_direction(figures, ground, language, direction):
+    made = situation_of(figures, FLOOD, ground, TOLD, None, TODAY, WORDS[language])
+    assert Reader(page_html(made).decode()).all("html") == [{"lang": language, "dir": direction}]
 
 
 # For those who cannot see it
@@ -468,7 +475,7 @@ def test_administrative_units_are_drawn_by_level_and_called_by_number_and_name()
     units = [unit("NM01", 1, 2.0), unit("NM0101", 2, 1.0)]
     ground = ground_of({"type": "FeatureCollection", "features": units})
     assert ground.land == ("NM0101",)
-    atlas = Atlas(ground, {"NM0101": 3}, ENGLISH)
+    atlas = Atlas(ground, {"NM0101": 3}, ENGLISH.locale)
     assert (atlas.name("NM0101"), atlas.name("NM01")) == ("3 Name of NM0101", "Name of NM01")
 
 
@@ -489,7 +496,7 @@ def test_the_border_of_two_squares_leaves_out_the_edge_that_they_share():
 @pytest.mark.parametrize("away", [0.0, -40.0])
 def test_below_the_noise_the_page_says_so(ground, away):
     found = figures_of(rows_of(area_rows("2026-04-09", away)), ONSET)
-    made = situation_of(found, FLOOD, ground, TOLD, None, TODAY)
+    made = situation_of(found, FLOOD, ground, TOLD, None, TODAY, ENGLISH)
     assert made.headline.startswith("Too few phone subscribers were away")
     assert ENGLISH.flows_none in page_html(made).decode()
     assert ENGLISH.flows_none in report_sheet(made).texts
@@ -497,7 +504,7 @@ def test_below_the_noise_the_page_says_so(ground, away):
 
 def test_without_a_period_after_the_onset_the_page_says_so(ground):
     found = figures_of(rows_of(area_rows(WEEK_BEFORE, 500.0)), ONSET)
-    made = situation_of(found, FLOOD, ground, TOLD, None, TODAY)
+    made = situation_of(found, FLOOD, ground, TOLD, None, TODAY, ENGLISH)
     assert made.headline == ENGLISH.no_data
     assert ENGLISH.no_data_more in page_html(made).decode()
     assert ENGLISH.no_data_more in " ".join(report_sheet(made).texts)
@@ -558,7 +565,7 @@ def feed(day, zone, down, resolution=6):
 def test_towers_down_are_shown_beside_people_who_left(bundles, figures, tmp_path):
     zones = figures.parts[0].zones
     table = network_table(tmp_path / "network.csv", [feed("2026-04-10", zone, 3) for zone in zones])
-    made = situation_of_bundles(bundles, today=TODAY, network=table, keys_known=False)
+    made = situation_of_bundles(bundles, today=TODAY, network=table, keys_known=False, words=ENGLISH)
     assert made.network.texts[0].startswith(f"{3 * len(zones)} of {4 * len(zones)} radio cells were down")
     assert [view.drawing.name for view in made.maps] == ["here", "left", "network"]
 
@@ -571,7 +578,7 @@ def test_the_nearest_day_of_the_finest_zones_wanted_is_read_and_its_age_is_told(
     rows = [feed("2026-04-05", "a", 0), feed("2026-04-09", "b", 1), feed("2026-04-09", "c", 1, 4)]
     table = network_table(tmp_path / "network.csv", rows)
     assert network_on(table, date(2026, 4, 8), 6).shares == {"b": 0.25}
-    made = situation_of_bundles(bundles, today=TODAY, network=table, keys_known=False)
+    made = situation_of_bundles(bundles, today=TODAY, network=table, keys_known=False, words=ENGLISH)
     assert made.network.texts[-1] == "The report nearest to 10 April 2026 is of 9 April 2026."
 
 
@@ -581,7 +588,7 @@ def test_counts_of_phones_do_not_pretend_to_know_why_few_are_seen(bundles, tmp_p
             {**seen, "zone": "b", "ratio": 0.9, "ratio_low": 0.7, "ratio_high": 1.1}]  # fmt: skip
     table = network_table(tmp_path / "network.csv", rows)
     assert network_on(table, date(2026, 4, 10)).shares == {"a": pytest.approx(0.6), "b": 0.0}
-    made = situation_of_bundles(bundles, today=TODAY, network=table, keys_known=False)
+    made = situation_of_bundles(bundles, today=TODAY, network=table, keys_known=False, words=ENGLISH)
     assert made.network.texts[0].endswith("this cannot tell which.")
 
 

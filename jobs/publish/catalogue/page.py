@@ -1,7 +1,5 @@
 """The catalogue as one HTML file: no network, no script, and a content security policy that forbids both."""
 
-import base64
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import files
@@ -13,6 +11,7 @@ from jobs.publish.catalogue.breaks import Break
 from jobs.publish.catalogue.document import revoked_keys
 from jobs.publish.catalogue.reading import Listed
 from jobs.publish.errata import Notice
+from jobs.publish.paper.page import content_policy
 from privacy.approval import Trust
 
 _TEMPLATE, _STYLE = "catalogue.html.j2", "catalogue.css"
@@ -58,7 +57,7 @@ def page_html(
             shared=shared,
             marks=_MARKS,
             style=style,
-            policy=_content_policy(style),
+            policy=content_policy(style),
         )
     )
     return text.encode()
@@ -80,11 +79,6 @@ def _calendar(kind: str, releases: Sequence[Listed]) -> Calendar:
     products = sorted({product for product, _ in newest})
     rows = tuple((name, tuple(newest.get((name, period)) for period in periods)) for name in products)
     return Calendar(kind, periods, rows)
-
-
-def _content_policy(style: str) -> str:
-    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-    return f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
 
 
 def _environment() -> Environment:

@@ -10,13 +10,13 @@ from typing import Final
 import jinja2
 
 from jobs.publish.drawn_zones import DrawnZones
+from jobs.publish.paper.page import content_policy
 from jobs.publish.plain_csv import csv_of
 from jobs.publish.released import Released
 from jobs.publish.scaling.census import Population
 from jobs.publish.scaling.representativeness import COLUMNS, Reached, reached
 from jobs.publish.situation.estimate import Trust
 from jobs.publish.situation.geometry import Rings, Sheet, ground_of, sheet_around
-from jobs.publish.situation.page import content_policy
 from privacy.durable import write_public
 from privacy.intervals import Z_95
 

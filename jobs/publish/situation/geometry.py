@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jobs.publish.od_map import KM_PER_DEGREE, Projection
-from jobs.publish.situation.drawing import Place
+from jobs.publish.paper.drawing import Place
 
 Points = NDArray[np.float64]
 

@@ -6,21 +6,24 @@ from datetime import date
 from pathlib import Path
 from typing import Final
 
+from jobs.publish.paper.catalogue import LANGUAGES, file_name, languages_of
+from jobs.publish.paper.provenance import loss, protected
 from jobs.publish.situation.figures import Figures, figures_of
 from jobs.publish.situation.geometry import ground_of
+from jobs.publish.situation.languages import WORDS
 from jobs.publish.situation.network import Network, network_on
 from jobs.publish.situation.page import page_html
 from jobs.publish.situation.reading import EventBundle, EventBundles, read_event
 from jobs.publish.situation.report import report_pdf
 from jobs.publish.situation.telling import situation_of
 from jobs.publish.situation.view import Event, Provenance, Situation
-from jobs.publish.situation.words import ENGLISH, Words
+from jobs.publish.situation.words import Words
 from privacy.approval import Trust
 from privacy.durable import write_public
 from privacy.signing import PublicKey
 
-PAGE: Final = "situation.html"
-REPORT: Final = "situation.pdf"
+STEM: Final = "situation"
+"""How the files are called, before language and form."""
 
 
 @dataclass(frozen=True)
@@ -42,9 +45,15 @@ class Keys:
 
 
 def write_situation(
-    paths: Sequence[Path], out: Path, *, today: date, network: Path | None = None, keys: Keys | None = None
-) -> tuple[Path, Path]:
-    """Write the page and the sheet of an event into a folder; again with the same bundles and day: the same bytes.
+    paths: Sequence[Path],
+    out: Path,
+    *,
+    today: date,
+    network: Path | None = None,
+    keys: Keys | None = None,
+    languages: Sequence[str] = LANGUAGES[:1],
+) -> tuple[Path, ...]:
+    """Write page and sheet of an event into a folder; again with the same bundles and day: the same bytes.
 
     Args:
         paths: Published bundles of one event, folders or zips: verified first.
@@ -52,23 +61,32 @@ def write_situation(
         today: Day to which the age of the data is counted.
         network: A public table of the network's state.
         keys: The reader's keys.
+        languages: Languages that both are written in.
+
+    Returns:
+        A page and a sheet in each language.
 
     Raises:
         BundleError: A bundle is damaged, or they are not of one event.
+        ConfigError: There is no bundle, or a language is none of ours.
         InputError: The table of the network cannot be read.
     """
-    known = keys or Keys()
+    known, asked = keys or Keys(), languages_of(languages)
     bundles = read_event(paths, key=known.publisher, trust=known.trust)
-    situation = situation_of_bundles(bundles, today=today, network=network, keys_known=known.are_given)
-    files = {out / PAGE: page_html(situation), out / REPORT: report_pdf(situation)}
+    files: dict[Path, bytes] = {}
+    for language in asked:
+        situation = situation_of_bundles(
+            bundles, today=today, network=network, keys_known=known.are_given, words=WORDS[language]
+        )
+        files[out / file_name(STEM, language, "html")] = page_html(situation)
+        files[out / file_name(STEM, language, "pdf")] = report_pdf(situation)
     for path, content in files.items():
         write_public(path, content)
-    page, report = files
-    return page, report
+    return tuple(files)
 
 
 def situation_of_bundles(
-    bundles: EventBundles, *, today: date, network: Path | None, keys_known: bool, words: Words = ENGLISH
+    bundles: EventBundles, *, today: date, network: Path | None, keys_known: bool, words: Words
 ) -> Situation:
     """Return the page of verified bundles; arguments as in `write_situation`."""
     event = Event(bundles.event.name, bundles.event.hazard, date.fromisoformat(bundles.event.onset))
@@ -85,12 +103,12 @@ def _network(path: Path | None, figures: Figures, bundles: EventBundles, today: 
 
 
 def _provenance(bundles: EventBundles, keys_known: bool, words: Words) -> Provenance:
-    card = bundles.latest.card
-    privacy = words.privacy.format(unit=card.unit_of_privacy, epsilon=card.epsilon_text)
+    card, locale = bundles.latest.card, words.locale
+    privacy = words.privacy.format(unit=protected(card, locale), epsilon=loss(card, locale))
     return Provenance(
         sources=tuple(_source(bundle, words) for bundle in reversed(bundles.bundles)),
         privacy=privacy,
-        checked=words.verified_keys if keys_known else words.verified,
+        checked=locale.verified_keys if keys_known else locale.verified,
         synthetic=card.synthetic,
         restricted=any(bundle.card.sensitivity.now != "public" for bundle in bundles.bundles),
         provisional=card.is_provisional or card.delivered_until is None,
@@ -105,8 +123,14 @@ def _number(found: object) -> float | None:
 
 
 def _source(bundle: EventBundle, words: Words) -> str:
-    card, sha256 = bundle.card, bundle.report.sha256
+    card, told = bundle.card, words.locale.inserted
     return words.source.format(
-        title=card.title, revision=card.revision, slug=card.slug, sealed_on=card.sealed_on,
-        definition_id=card.definition_id, sha256=sha256,
-    )  # fmt: skip
+        event=told(bundle.event.name),
+        country=told(card.country or ""),
+        period=told(card.period),
+        revision=card.revision,
+        slug=told(card.slug),
+        sealed_on=told(card.sealed_on),
+        definition_id=told(card.definition_id),
+        sha256=bundle.report.sha256,
+    )

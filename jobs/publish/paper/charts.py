@@ -6,9 +6,9 @@ from typing import Final
 
 import numpy as np
 
-from jobs.publish.situation.drawing import Anchor, Area, Disc, Drawing, Label, Line, Mark, Place
+from jobs.publish.paper.drawing import Anchor, Area, Disc, Drawing, Label, Line, Mark, Place
+from jobs.publish.paper.locales import Locale
 from jobs.publish.situation.estimate import Estimate
-from jobs.publish.situation.words import Words
 
 WIDTH, HEIGHT = 330.0, 172.0
 LEFT, RIGHT, TOP, BOTTOM = 66.0, 12.0, 12.0, 28.0
@@ -60,41 +60,41 @@ def nice_top(highest: float) -> float:
     return float(min(step * power for step in (1, 2, 4, 5, 10) if step * power >= highest or step == 10))
 
 
-def chart_of(series: Series, words: Words) -> Drawing:
+def chart_of(series: Series, locale: Locale) -> Drawing:
     """Draw a series from zero up, with its 95 % band."""
     shown = [*series.estimates, *([series.usual] if series.usual else [])]
     axes = _Axes(series.days[0], series.days[-1], nice_top(max(e.ci_high for e in shown)))
-    marks = (*_grid(axes, words), *_usual(axes, series, words), *_band(axes, series), *_line(axes, series))
-    return Drawing(series.name, series.title, _described(series, words), WIDTH, HEIGHT, marks)
+    marks = (*_grid(axes, locale), *_usual(axes, series, locale), *_band(axes, series), *_line(axes, series))
+    return Drawing(series.name, series.title, _described(series, locale), WIDTH, HEIGHT, marks)
 
 
-def _grid(axes: _Axes, words: Words) -> list[Mark]:
+def _grid(axes: _Axes, locale: Locale) -> list[Mark]:
     marks: list[Mark] = []
     for value in (0.0, axes.top / 2, axes.top):
         _, y = axes.place(axes.first, value)
         marks.append(Line(((LEFT, y), (WIDTH - RIGHT, y)), GRID if value else SOFT, 1.0))
         decimals = 0 if axes.top >= 2 else 1
-        marks.append(Label((LEFT - 6, y + 5), words.number(value, decimals), TEXT, SOFT, "end"))
-    return [*marks, *_day_labels(axes, words)]
+        marks.append(Label((LEFT - 6, y + 5), locale.number(value, decimals), TEXT, SOFT, "end"))
+    return [*marks, *_day_labels(axes, locale)]
 
 
-def _day_labels(axes: _Axes, words: Words) -> list[Mark]:
+def _day_labels(axes: _Axes, locale: Locale) -> list[Mark]:
     if axes.first == axes.last:
-        return [_day_label(axes, axes.first, "middle", words)]
-    return [_day_label(axes, axes.first, "start", words), _day_label(axes, axes.last, "end", words)]
+        return [_day_label(axes, axes.first, "middle", locale)]
+    return [_day_label(axes, axes.first, "start", locale), _day_label(axes, axes.last, "end", locale)]
 
 
-def _day_label(axes: _Axes, day: date, anchor: Anchor, words: Words) -> Label:
+def _day_label(axes: _Axes, day: date, anchor: Anchor, locale: Locale) -> Label:
     x, _ = axes.place(day, 0)
-    return Label((x, HEIGHT - 8), words.short_day(day), TEXT, SOFT, anchor)
+    return Label((x, HEIGHT - 8), locale.short_day(day), TEXT, SOFT, anchor)
 
 
-def _usual(axes: _Axes, series: Series, words: Words) -> list[Mark]:
+def _usual(axes: _Axes, series: Series, locale: Locale) -> list[Mark]:
     if series.usual is None:
         return []
     _, y = axes.place(axes.first, series.usual.value)
     line = Line(((LEFT, y), (WIDTH - RIGHT, y)), INK, 1.4, dashed=True)
-    return [line, Label((WIDTH - RIGHT, y - 5), words.chart_usual, TEXT, INK, "end", halo=True)]
+    return [line, Label((WIDTH - RIGHT, y - 5), locale.chart_usual, TEXT, INK, "end", halo=True)]
 
 
 def _band(axes: _Axes, series: Series) -> list[Mark]:
@@ -114,13 +114,13 @@ def _line(axes: _Axes, series: Series) -> list[Mark]:
     return [Line(places, series.colour, 2.4), *dots, Disc(places[-1], 5.0, series.colour, "#ffffff")]
 
 
-def _described(series: Series, words: Words) -> str:
+def _described(series: Series, locale: Locale) -> str:
     first, last = series.estimates[0], series.estimates[-1]
     told = {
         "title": series.title,
-        "first": words.day(series.days[0]),
-        "last": words.day(series.days[-1]),
-        "from_n": words.estimated(first),
-        "to_n": words.estimated(last),
+        "first": locale.day(series.days[0]),
+        "last": locale.day(series.days[-1]),
+        "from_n": locale.estimated(first),
+        "to_n": locale.estimated(last),
     }
-    return (words.chart_alt if len(series.days) > 1 else words.chart_alt_one).format(**told)
+    return (locale.chart_alt if len(series.days) > 1 else locale.chart_alt_one).format(**told)
