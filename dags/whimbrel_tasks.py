@@ -359,7 +359,8 @@ def tell_late(**kwargs: Any) -> None:
     structlog.get_logger("whimbrel").error(
         "The day is late: its delivery has not come, or is not through. Ask whoever delivers, or read the run's log.",
         dag=run.get("dag_id"),
-        run=run.get("run_id"),
+        day=run.get("partition_key"),
+        run=run.get("dag_run_id"),
     )
 
 
