@@ -98,7 +98,9 @@ class RefusalsFail(RetryPolicy):
     ) -> RetryDecision:
         """Decide by the exit code, which both operators name in their message."""
         if re.search(r"(?:exit code|Error code is:) 2\b", str(exception)):
-            return RetryDecision.fail("Whimbrel refused (exit code 2). The log says what to do; then clear this task.")
+            return RetryDecision.fail(
+                "Whimbrel refused (exit code 2). The log says what to do; then clear this task, or start its day again."
+            )
         return RetryDecision.default()
 
 
@@ -359,7 +361,8 @@ def tell_late(**kwargs: Any) -> None:
     structlog.get_logger("whimbrel").error(
         "The day is late: its delivery has not come, or is not through. Ask whoever delivers, or read the run's log.",
         dag=run.get("dag_id"),
-        run=run.get("run_id"),
+        day=run.get("partition_key"),
+        run=run.get("dag_run_id"),
     )
 
 
@@ -368,5 +371,6 @@ def _require_connection(name: str, arguments: str) -> None:
         BaseHook.get_connection(name)
     except AirflowNotFoundException:
         raise AirflowFailException(
-            f"There is no connection {name}. Remedy: airflow connections add {name} {arguments}; then clear this task."
+            f"There is no connection {name}. Remedy: airflow connections add {name} {arguments}; then clear this "
+            "task, or start its day again."
         ) from None

@@ -6,6 +6,7 @@ import sys
 import time
 from datetime import timedelta
 from pathlib import Path
+from urllib.error import HTTPError
 
 import pytest
 
@@ -104,18 +105,20 @@ def test_a_wrong_master_fails_the_task_at_once_and_its_log_names_the_connection(
     assert "correct --master, Airflow's connection spark_default" in told
     assert "Whimbrel refused (exit code 2)" in told
     assert airflow.tries("cdr_daily", day, "ingest") == 1
+    with pytest.raises(HTTPError) as fault:  # Airflow 3.3.2's; once it is mended, docs/airflow.md need not speak of it
+        airflow.clear("cdr_daily", day, "ingest")
+    assert fault.value.code == 500
 
 
 def test_a_day_and_a_week_go_through_the_dags_while_workers_are_lost(
     airflow, cluster, desk, country, engines, tmp_path
 ):
-    """The connection is corrected and the day's task cleared: it is ingested, and the week released by the DAGs; each
+    """The connection is corrected and the day started again: it is ingested, and the week released by the DAGs; each
     loses a worker; one charge, one seal, one bundle.
     """
     cluster.fill()
     name_the_master(airflow, cluster.port, "PATCH", "/spark_default")
-    (day,) = [run["dag_run_id"] for run in airflow.runs("cdr_daily")]
-    airflow.clear("cdr_daily", day, "ingest")
+    day = airflow.trigger("cdr_daily", partition=str(SUNDAY))
     assert cluster.lose_a_worker_at_work(lambda: state_of(airflow, "cdr_daily", day) in OVER)
     assert set(wait_for(airflow, "cdr_daily", day, lambda: False).values()) == {"success"}
     assert LOST in airflow.log("cdr_daily", day, "ingest")
