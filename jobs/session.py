@@ -105,6 +105,8 @@ def _sail(engine: EngineConfig) -> Iterator[SparkSession]:
 @contextmanager
 def _spark(engine: EngineConfig) -> Iterator[SparkSession]:
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+    # Left by a shell, or by a Connect session of this process, it would make a client of this one too.
+    os.environ.pop("SPARK_CONNECT_MODE_ENABLED", None)
     with nullcontext() if is_submitted() else _java():
         session = _started(spark_settings(engine, submitted=is_submitted()), engine)
         try:

@@ -89,4 +89,4 @@ def test_an_empty_ledger_prints_as_json(tmp_path):
     )
     done = run(["ledger", "--json"], tmp_path)
     assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout) == {"pools": [], "charges": []}
+    assert json.loads(done.stdout) == {"pools": [], "charges": [], "shares": []}

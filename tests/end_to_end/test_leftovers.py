@@ -42,7 +42,13 @@ def begun(machine, engine, file):
     """A command line in a process of its own."""
     line = ["ingest", str(file), "--days", str(FIRST), "--engine", engine, "--config", str(machine / "whimbrel.toml")]
     program = "import sys; from jobs.cli import run; sys.argv = ['whimbrel', *sys.argv[1:]]; run()"
-    environment = {**os.environ, "TMPDIR": str(machine / "tmp"), "_JAVA_OPTIONS": f"-Djava.io.tmpdir={machine / 'tmp'}"}
+    # The mode is what a shell that speaks Spark Connect leaves behind: neither engine may mind.
+    environment = {
+        **os.environ,
+        "TMPDIR": str(machine / "tmp"),
+        "_JAVA_OPTIONS": f"-Djava.io.tmpdir={machine / 'tmp'}",
+        "SPARK_CONNECT_MODE_ENABLED": "1",
+    }
     return subprocess.Popen(
         [sys.executable, "-c", program, *line], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
