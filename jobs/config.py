@@ -273,7 +273,7 @@ class SharingConfig(_Section):
     Args:
         agreements: Folder of sharing agreements, one TOML file each; reviewed data.
         shared: Folder of shared bundles, one folder an agreement. Outside of `release`: it is not for everybody.
-        errata: Folder of signed errata: what was withdrawn or corrected is not shared any more.
+        errata: Folder of signed errata: what was withdrawn is not shared any more. Where it is named it has to be there.
     """
 
     agreements: Path = Path("agreements")
@@ -281,10 +281,14 @@ class SharingConfig(_Section):
     errata: Path = Path("errata")
 
     def anchored(self, folder: Path) -> "SharingConfig":
-        """Return the section with its paths made absolute under a folder."""
-        return SharingConfig(
-            agreements=folder / self.agreements, shared=folder / self.shared, errata=folder / self.errata
-        )
+        """Return the section with its paths made absolute under a folder, and what the file names still known."""
+        paths = {"agreements": self.agreements, "shared": self.shared, "errata": self.errata}
+        return self.model_construct(self.model_fields_set, **{name: folder / path for name, path in paths.items()})
+
+    @property
+    def names_errata(self) -> bool:
+        """Whether the file names the folder of errata."""
+        return "errata" in self.model_fields_set
 
 
 class Config(_Section):

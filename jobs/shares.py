@@ -49,16 +49,18 @@ def share(desk: Desk, agreement: Agreement, key: ReleaseKey, now: datetime | Non
         SpecificationChangedError: It was shared under this agreement in another way.
         ApprovalError: The release is not approved any more, or the gate's key is no publisher's.
         BundleError: The release was withdrawn, or another bundle stands in the place of this one.
+        InputError: The configuration names a folder of errata that is not there.
     """
     at = now or datetime.now(UTC)
     made = desk.sealed(key)
     published = _published(desk.ledger, key)
-    refuse_withdrawn(key, kept_errata(desk.config.sharing.errata))
+    sharing = desk.config.sharing
+    refuse_withdrawn(key, kept_errata(sharing.errata, may_be_missing=not sharing.names_errata))
     agreement.require_covers(read_card(canonical_json(made.card)), at.date())
     clearance = clear(key, approval_config(desk.config), desk.storage.approvals, desk.ledger, at)
     day = next((one.shared_on for one in _of(desk.ledger, key, agreement)), at.date())
     slug, files = shared_files(made, clearance, Terms(agreement, day, published))
-    folder = desk.config.sharing.shared / agreement.id / slug
+    folder = sharing.shared / agreement.id / slug
     refuse_another(files, folder, clearance.publishers)
     digest = hashlib.sha256(files[SUMS_NAME]).hexdigest()
     desk.ledger.share(_entry(key, agreement, day, digest))

@@ -22,6 +22,7 @@ from privacy.signing import sign
 from schemas.errors import (
     BundleError,
     ConfigError,
+    InputError,
     LedgerError,
     PrivacyError,
     SignatureError,
@@ -37,6 +38,7 @@ from tests.unit.test_product_bundles import totals
 PLAN = plan_of("presence")
 KEY = PLAN.key
 TODAY = datetime.now(UTC).date()
+DPO = key_of("Amina")
 
 
 def text_of(**days):
@@ -274,8 +276,48 @@ def test_an_erratum_of_somebody_who_may_not_sign_one_is_refused(root, by):
     erratum(root, by=by)
     with pytest.raises(SignatureError, match="Erratum e1"):
         notices(kept_errata(root / "errata"), trust=trust())
-    with pytest.raises(SignatureError, match="is signed by key"):
-        notices(kept_errata(root / "errata"), key=key_of("gate").public)
+
+def test_an_erratum_by_another_key_than_the_one_given_is_told_and_left_to_the_list_of_trusted_keys(root):
+    erratum(root, by="Amina")
+    erratum(root, by="gate", identity="e2")
+    by_amina, by_gate = notices(kept_errata(root / "errata"), key=key_of("gate").public)
+    assert by_amina.signed_by == "which was not compared with a known one: use --trust"
+    assert "WITHDRAWN" in by_amina.sentence
+    assert by_gate.signed_by == "the key given"
+
+
+def test_errata_about_other_releases_do_not_keep_a_reader_with_one_key_from_verifying(root, monkeypatch, capsys):
+    keep_erratum(root / "errata", sign(erratum_about("presence_2026-W11_r1", "e1", "withdrawn", "x", None), DPO))
+    line = f"verify {root / 'release' / KEY.slug} --key {key_of('gate').public} --errata {root / 'errata'}"
+    assert run_whimbrel(line, monkeypatch, capsys)[0] == 0
+
+    erratum(root)
+    code, _, told = run_whimbrel(line, monkeypatch, capsys)
+    assert (code, "use --trust" in told, "W11" in told) == (3, True, False)
+
+
+@pytest.mark.parametrize("verb", ["verify", "catalogue", "errata show"])
+def test_a_path_without_errata_is_refused_by_every_reader(root, monkeypatch, capsys, verb):
+    options = {
+        "verify": f"{root / 'release' / KEY.slug} --errata {root / 'eratta'}",
+        "catalogue": f"{root / 'release'} --out {root / 'out'} --errata {root / 'eratta'}",
+        "errata show": f"{root / 'eratta'}",
+    }
+    code, out, told = run_whimbrel(f"{verb} {options[verb]}", monkeypatch, capsys)
+    assert (code, out) == (2, "")
+    assert "There are no errata at" in told
+    assert not (root / "out").exists()
+
+
+def test_a_folder_of_errata_that_the_configuration_names_has_to_be_there(root):
+    file = config_file(root)
+    file.write_text(file.read_text() + "[sharing]\nerrata = 'eratta'\n")
+    desk = Desk.of(Config.load(file))
+    with pytest.raises(InputError, match="There are no errata at"):
+        share(desk, agreement_of(desk, "health-2026"), KEY)
+    assert desk.ledger.shares() == ()
+    (root / "eratta").mkdir()
+    assert share(desk, agreement_of(desk, "health-2026"), KEY).folder.exists()
 
 
 def test_an_altered_erratum_and_a_file_of_something_else_are_refused(root):
@@ -315,6 +357,7 @@ def test_verify_warns_of_a_withdrawn_bundle_and_ends_with_code_3(root, monkeypat
         f"errata issue {KEY.slug} --id e1 --status withdrawn --reason misplaced --key {root / 'keys' / 'Amina.pem'} "
         f"--config {root / 'whimbrel.toml'}"
     )
+    (root / "errata").mkdir()
     assert run_whimbrel(line, monkeypatch, capsys)[0] == 0
     assert run_whimbrel(signing, monkeypatch, capsys)[0] == 0
     code, out, told = run_whimbrel(line, monkeypatch, capsys)
