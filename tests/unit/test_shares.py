@@ -239,13 +239,6 @@ def config_file(root):
     return root / "whimbrel.toml"
 
 
-def test_a_folder_of_shared_bundles_within_the_release_zone_is_refused(root):
-    file = config_file(root)
-    file.write_text(file.read_text() + "[sharing]\nshared = 'release/shared'\n")
-    with pytest.raises(ConfigError, match="what is for one would be for all"):
-        Config.load(file)
-
-
 def erratum(root, status="withdrawn", *, by="Amina", **fields):
     told = {"identity": "e1", "reason": "Towers were misplaced", "superseded_by": None} | fields
     return keep_erratum(root / "errata", sign(erratum_about(KEY.slug, status=status, **told), key_of(by)))
@@ -276,6 +269,7 @@ def test_an_erratum_of_somebody_who_may_not_sign_one_is_refused(root, by):
     erratum(root, by=by)
     with pytest.raises(SignatureError, match="Erratum e1"):
         notices(kept_errata(root / "errata"), trust=trust())
+
 
 def test_an_erratum_by_another_key_than_the_one_given_is_told_and_left_to_the_list_of_trusted_keys(root):
     erratum(root, by="Amina")
