@@ -1,6 +1,5 @@
 """Sharing a published release with a recipient: recorded first, then written where the recipient's bundles are."""
 
-import hashlib
 from collections.abc import Iterable
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -17,7 +16,7 @@ from jobs.publish.card import read_card
 from jobs.publish.errata import kept_errata, refuse_withdrawn
 from jobs.publish.sharing.agreement import Agreement
 from jobs.publish.sharing.bundle import Terms, shared_files
-from jobs.publish.sums import SUMS_NAME, check_sums
+from jobs.publish.sums import check_sums, sums_sha256
 from jobs.releases import Desk
 from privacy.canonical import canonical_json
 from privacy.ledger import Ledger, ReleaseKey, Share
@@ -62,7 +61,7 @@ def share(desk: Desk, agreement: Agreement, key: ReleaseKey, now: datetime | Non
     slug, files = shared_files(made, clearance, Terms(agreement, day, published))
     folder = sharing.shared / agreement.id / slug
     refuse_another(files, folder, clearance.publishers)
-    digest = hashlib.sha256(files[SUMS_NAME]).hexdigest()
+    digest = sums_sha256(files)
     desk.ledger.share(_entry(key, agreement, day, digest))
     settle(files, folder, clearance.publishers)
     return Bundle(folder, archive_of(folder), digest)
@@ -140,7 +139,7 @@ def _published(ledger: Ledger, key: ReleaseKey) -> str:
 def _check_known(bundle: Path, known: set[str]) -> None:
     files = read_bundle_files(bundle)
     check_sums(files)
-    if hashlib.sha256(files[SUMS_NAME]).hexdigest() not in known:
+    if sums_sha256(files) not in known:
         raise LedgerError(
             f"{bundle.name} among the shared bundles is not in the ledger.",
             "a SHARE entry for each of them",
