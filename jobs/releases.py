@@ -245,6 +245,8 @@ class Desk:
     def publish(self, key: ReleaseKey) -> Bundle:
         """Write the bundle of an approved release and record it; again: the same bytes, nothing recorded twice.
 
+        What left under an earlier version of Whimbrel stays as it left.
+
         Raises:
             ConfigError: The installation has no keys to approve or to publish with.
             ApprovalError: No valid approval is there: the message names what is missing and the command.
@@ -253,7 +255,7 @@ class Desk:
         made = self.sealed(key)
         _require_may_leave(made, datetime.now(UTC).date())
         clearance = clear(key, approval_config(self.config), self.storage.approvals, self.ledger, datetime.now(UTC))
-        bundle = publish(made, clearance, self.storage.release)
+        bundle = publish(made, clearance, self.storage.release, self.ledger.published(key))
         self.ledger.publish(key, bundle_sha256=bundle.sha256)
         return bundle
 

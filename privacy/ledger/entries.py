@@ -243,6 +243,11 @@ class Share:
             )
 
     @property
+    def slug(self) -> str:
+        """Name of the bundle that went to the recipient."""
+        return f"{self.key.slug}_for_{self.agreement}"
+
+    @property
     def body(self) -> dict[str, JsonValue]:
         """The share without its release, as the ledger records it."""
         return {

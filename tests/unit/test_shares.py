@@ -187,8 +187,9 @@ def test_a_changed_agreement_does_not_change_what_was_shared_under_it(root):
     before = standing(root)
     file = root / "agreements" / "health-2026.toml"
     file.write_text(file.read_text().replace("finest_resolution = 5", "finest_resolution = 6"))
-    with pytest.raises((BundleError, SpecificationChangedError)):
+    with pytest.raises(SpecificationChangedError, match="in another way"):
         shared_at(root)
+    assert standing(root) == before
     shutil.rmtree(root / "shared")  # handed over, and cleared away
     with pytest.raises(SpecificationChangedError, match="in another way"):
         shared_at(root)
@@ -196,6 +197,119 @@ def test_a_changed_agreement_does_not_change_what_was_shared_under_it(root):
     file.write_text(text_of())
     shared_at(root)
     assert standing(root) == before
+
+
+@pytest.mark.parametrize("what", ["folder", "zip"])
+def test_another_bundle_in_the_place_of_a_share_is_refused_without_a_word_of_budget(root, what):
+    bundle, published = shared_at(root), root / "release" / KEY.slug
+    if what == "folder":
+        shutil.rmtree(bundle.folder)
+        shutil.copytree(published, bundle.folder)
+    else:
+        shutil.copy(published.with_name(f"{KEY.slug}.zip"), bundle.archive)
+    with pytest.raises(BundleError, match="which charges nothing") as refused:
+        shared_at(root)
+    assert "revision" not in str(refused.value)
+
+
+def test_a_share_killed_before_its_copy_is_finished_after_its_agreement_ended(root, monkeypatch):
+    monkeypatch.setattr("jobs.shares.settle", killing)
+    with pytest.raises(KilledError):
+        shared_at(root)
+    monkeypatch.undo()
+    desk, later = desk_at(root), datetime.now(UTC) + timedelta(100)
+    share(desk, agreement_of(desk, "health-2026"), KEY, later)
+    assert check_shared(root / "shared", desk.ledger.shares()) == 1
+
+
+def of_an_earlier_version(patch):
+    """Make bundles as an earlier version of Whimbrel did, with a page of other words."""
+    patch.setattr("jobs.publish.bundle.page_of_release", lambda *_, **__: b"<p>as it was</p>")
+
+
+def test_what_left_under_an_earlier_version_stays_as_it_left_and_is_published_and_shared_again(root, monkeypatch):
+    for name in (KEY.slug, f"{KEY.slug}.zip"):
+        (root / "release" / name).rename(root / name)
+    with monkeypatch.context() as earlier:
+        of_an_earlier_version(earlier)
+        desk_at(root).publish(KEY)
+        shared_at(root)
+    before, entries = (files_in(root / zone) for zone in ("release", "shared")), desk_at(root).ledger.entries()
+
+    desk_at(root).publish(KEY)
+    shared_at(root)
+
+    assert tuple(files_in(root / zone) for zone in ("release", "shared")) == tuple(before)
+    assert desk_at(root).ledger.entries() == entries
+
+
+def files_in(folder):
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_a_share_made_by_an_earlier_version_and_cleared_away_is_not_made_otherwise(root, monkeypatch):
+    with monkeypatch.context() as earlier:
+        of_an_earlier_version(earlier)
+        shared_at(root)
+    shutil.rmtree(root / "shared")
+    with pytest.raises(SpecificationChangedError, match="hand out that bundle again"):
+        shared_at(root)
+    assert standing(root) == {}
+
+
+def note_of(bundle):
+    return json.loads((bundle.folder / "sharing.json").read_text())
+
+
+def test_a_release_that_was_approved_anew_is_shared_as_it_left_last_and_under_another_agreement(root):
+    first = note_of(shared_at(root))["release_sums_sha256"]
+    revoke(root, DPO)
+    for path in [*(root / "release").iterdir()]:
+        path.rename(root / f"void {path.name}")
+    approve(desk_at(root).config, KEY, by="Bao")
+    last = desk_at(root).publish(KEY).sha256
+
+    with pytest.raises(SpecificationChangedError, match="an id of its own"):
+        shared_at(root)
+    text = text_of().replace("health-2026", "health-again")
+    (root / "agreements" / "health-again.toml").write_text(text)
+    desk = desk_at(root)
+    assert note_of(share(desk, agreement_of(desk, "health-again"), KEY))["release_sums_sha256"] == last != first
+
+
+def revoke(root, key):
+    """Let a key count no more from the beginning of all."""
+    block = f'\n[[revocations]]\nkey_id = "{key.public.id}"\nrevoked_at = 2026-01-01T00:00:00Z\n'
+    with (root / "trust.toml").open("a") as file:
+        file.write(block)
+
+
+def test_a_share_again_is_a_part_of_the_bundle_that_had_left_when_it_was_recorded(root):
+    bundle, before = shared_at(root), standing(root)
+    desk_at(root).ledger.publish(KEY, bundle_sha256="cd" * 32)
+    shutil.rmtree(root / "shared")
+    assert shared_at(root) == bundle
+    assert standing(root) == before
+
+
+def test_a_bundle_in_the_folder_of_another_agreement_is_found(root):
+    bundle = shared_at(root)
+    (root / "agreements" / "trade-2026.toml").write_text(text_of().replace("health-2026", "trade-2026"))
+    desk = desk_at(root)
+    share(desk, agreement_of(desk, "trade-2026"), KEY)
+    assert check_shared(root / "shared", desk.ledger.shares()) == 2
+    for path in (bundle.folder, bundle.archive):
+        moved = path.rename(root / "shared" / "trade-2026" / path.name)
+        with pytest.raises(LedgerError, match="shared under health-2026 lies in trade-2026"):
+            check_shared(root / "shared", desk.ledger.shares())
+        moved.rename(path)
+
+
+def test_a_bundle_under_the_name_of_another_is_found(root):
+    bundle = shared_at(root)
+    bundle.archive.rename(bundle.archive.with_name("presence_2026-W11_r1_for_health-2026.zip"))
+    with pytest.raises(LedgerError, match="lies in health-2026 as presence_2026-W11"):
+        check_shared(root / "shared", desk_at(root).ledger.shares())
 
 
 def test_a_bundle_among_the_shared_that_the_ledger_lacks_is_found(root, tmp_path):
