@@ -259,6 +259,20 @@ class Desk:
         self.ledger.publish(key, bundle_sha256=bundle.sha256)
         return bundle
 
+    def require_published(self, bundle: str) -> None:
+        """Refuse the name of a bundle that never left.
+
+        Raises:
+            ConfigError: It is no name of a release's bundle.
+            PrivacyError: The ledger knows of none by this name.
+        """
+        if not self.ledger.published(ReleaseKey.of_slug(bundle)):
+            raise PrivacyError(
+                f"No bundle {bundle} was published.",
+                "a bundle that left, as the ledger has it",
+                "correct the name, which is that of its folder in the release zone",
+            )
+
     def _new_release(self, plan: Plan, session: Session, progress: Progress) -> Release:
         refuse_overrun(simulate(self.policy, plan.period.privacy_month))
         inputs = self._inputs(plan)

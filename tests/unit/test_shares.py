@@ -458,6 +458,29 @@ def test_another_erratum_under_the_same_id_is_refused(root):
         erratum(root, reason="Something else")
 
 
+@pytest.mark.parametrize(
+    ("bundle", "instead", "complaint"),
+    [
+        ("presence_2026-W01_r1", "", "No bundle presence_2026-W01_r1 was published"),
+        (KEY.slug, "presence_2026-W10_r2", "No bundle presence_2026-W10_r2 was published"),
+        ("presence_2026-W10", "", "is no name of a release's bundle"),
+        (f"{KEY.slug}_for_health-2026", "", "is no name of a release's bundle"),
+        ("presence_2026-W60_r1", "", "2026-W60"),
+    ],
+)
+def test_an_erratum_is_about_a_bundle_that_left_and_points_to_one(
+    root, monkeypatch, capsys, bundle, instead, complaint
+):
+    file, status = config_file(root), "superseded" if instead else "withdrawn"
+    line = (
+        f"errata issue {bundle} --id e1 --status {status} --reason misplaced --key {root / 'keys' / 'Amina.pem'} "
+        f"--config {file} {'--superseded-by ' + instead if instead else ''}"
+    )
+    code, _, told = run_whimbrel(line, monkeypatch, capsys)
+    assert (code, complaint in " ".join(told.split())) == (2, True), told
+    assert not (root / "errata").exists()
+
+
 def test_verify_warns_of_a_withdrawn_bundle_and_ends_with_code_3(root, monkeypatch, capsys):
     config_file(root)
     line = f"verify {root / 'release' / (KEY.slug + '.zip')} --trust {root / 'trust.toml'} --errata {root / 'errata'}"
