@@ -55,16 +55,22 @@ def published(tmp_path_factory):
     release(PLAN, exact=lambda: (totals(PLAN), "ab" * 32), ledger=desk.ledger, vault=desk.vault, policy=desk.policy)
     approve(desk.config, KEY)
     desk.publish(KEY)
+    (root / "agreements").mkdir()
+    (root / "agreements" / "health-2026.toml").write_text(text_of())
     return root
 
 
 @pytest.fixture
 def root(published, tmp_path):
-    root = tmp_path / "installation"
-    shutil.copytree(published, root)
-    (root / "agreements").mkdir()
-    (root / "agreements" / "health-2026.toml").write_text(text_of())
-    return root
+    return shutil.copytree(published, tmp_path / "installation")
+
+
+@pytest.fixture(scope="module")
+def whole(published, tmp_path_factory):
+    """What stands among the shared bundles after a share that nothing killed."""
+    root = shutil.copytree(published, tmp_path_factory.mktemp("whole") / "installation")
+    shared_at(root)
+    return standing(root)
 
 
 def desk_at(root):
@@ -121,11 +127,8 @@ MOMENTS = {
 
 
 @pytest.mark.parametrize("moment", MOMENTS)
-def test_a_share_killed_at_any_step_is_one_entry_and_the_same_bytes(moment, root, tmp_path, monkeypatch):
+def test_a_share_killed_at_any_step_is_one_entry_and_the_same_bytes(moment, root, whole, monkeypatch):
     where, is_recorded = MOMENTS[moment]
-    whole = tmp_path / "whole"
-    shutil.copytree(root, whole)
-    shared_at(whole)
     monkeypatch.setattr(where, killing)
     with pytest.raises(KilledError):
         shared_at(root)
@@ -137,7 +140,7 @@ def test_a_share_killed_at_any_step_is_one_entry_and_the_same_bytes(moment, root
     check_shared(root / "shared", left.ledger.shares())  # whatever stands there was recorded
 
     shared_at(root)
-    assert standing(root) == standing(whole)
+    assert standing(root) == whole
     assert kinds(desk_at(root).ledger).count(EntryKind.SHARE) == 1
 
 
