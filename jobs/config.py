@@ -273,7 +273,7 @@ class SharingConfig(_Section):
     Args:
         agreements: Folder of sharing agreements, one TOML file each; reviewed data.
         shared: Folder of shared bundles, one folder an agreement. Outside of `release`: it is not for everybody.
-        errata: Folder of signed errata: what was withdrawn or corrected is not shared any more.
+        errata: Folder of signed errata: what was withdrawn is not shared any more. Named, it has to be there.
     """
 
     agreements: Path = Path("agreements")
@@ -281,10 +281,14 @@ class SharingConfig(_Section):
     errata: Path = Path("errata")
 
     def anchored(self, folder: Path) -> "SharingConfig":
-        """Return the section with its paths made absolute under a folder."""
-        return SharingConfig(
-            agreements=folder / self.agreements, shared=folder / self.shared, errata=folder / self.errata
-        )
+        """Return the section with its paths made absolute under a folder, and what the file names still known."""
+        paths = {"agreements": self.agreements, "shared": self.shared, "errata": self.errata}
+        return self.model_construct(self.model_fields_set, **{name: folder / path for name, path in paths.items()})
+
+    @property
+    def names_errata(self) -> bool:
+        """Whether the file names the folder of errata."""
+        return "errata" in self.model_fields_set
 
 
 class Config(_Section):
@@ -321,12 +325,6 @@ class Config(_Section):
             raise ValueError("[cells] area_resolution is not [country] base_resolution")
         return self
 
-    @model_validator(mode="after")
-    def _keeps_shared_bundles_out_of_the_release_zone(self) -> Self:
-        if self.sharing.shared.is_relative_to(self.storage.release):
-            raise ValueError("[sharing] shared lies in [storage] release: what is for one would be for all")
-        return self
-
     @classmethod
     def load(cls, path: Path) -> "Config":
         """Read and validate a file; relative paths in it start from its own folder.
@@ -346,7 +344,9 @@ class Config(_Section):
             raise ConfigError(f"{path} is not TOML: {error}.", "a TOML file", "correct the line named") from error
         except ValidationError as error:
             raise ConfigError(f"{path}: {_first_mistake(error)}.", "", "correct the key named") from error
-        return config.anchored(path.resolve().parent)
+        anchored = config.anchored(path.resolve().parent)
+        _keep_apart(anchored.sharing.shared, anchored.storage.release)
+        return anchored
 
     def anchored(self, folder: Path) -> "Config":
         """Return the configuration with its relative paths made absolute under a folder."""
@@ -406,6 +406,17 @@ class Config(_Section):
     def required_sources(self) -> tuple[str, ...]:
         """Names of the mappings without which no day counts as delivered."""
         return tuple(sorted(name for name, mapping in self.sources.items() if mapping.required))
+
+
+def _keep_apart(shared: Path, release: Path) -> None:
+    """Refuse one within the other, wherever links and `..` lead: an agreement may be called as the release zone is."""
+    ours, zone = shared.resolve(), release.resolve()
+    if ours.is_relative_to(zone) or zone.is_relative_to(ours):
+        raise ConfigError(
+            f"[sharing] shared, {ours}, and [storage] release, {zone}, lie one in the other.",
+            "two folders side by side: what is for one would be for all",
+            "choose another folder for shared",
+        )
 
 
 def _first_mistake(error: ValidationError) -> str:

@@ -245,6 +245,8 @@ class Desk:
     def publish(self, key: ReleaseKey) -> Bundle:
         """Write the bundle of an approved release and record it; again: the same bytes, nothing recorded twice.
 
+        What left under an earlier version of Whimbrel stays as it left.
+
         Raises:
             ConfigError: The installation has no keys to approve or to publish with.
             ApprovalError: No valid approval is there: the message names what is missing and the command.
@@ -253,9 +255,23 @@ class Desk:
         made = self.sealed(key)
         _require_may_leave(made, datetime.now(UTC).date())
         clearance = clear(key, approval_config(self.config), self.storage.approvals, self.ledger, datetime.now(UTC))
-        bundle = publish(made, clearance, self.storage.release)
+        bundle = publish(made, clearance, self.storage.release, self.ledger.published(key))
         self.ledger.publish(key, bundle_sha256=bundle.sha256)
         return bundle
+
+    def require_published(self, bundle: str) -> None:
+        """Refuse the name of a bundle that never left.
+
+        Raises:
+            ConfigError: It is no name of a release's bundle.
+            PrivacyError: The ledger knows of none by this name.
+        """
+        if not self.ledger.published(ReleaseKey.of_slug(bundle)):
+            raise PrivacyError(
+                f"No bundle {bundle} was published.",
+                "a bundle that left, as the ledger has it",
+                "correct the name, which is that of its folder in the release zone",
+            )
 
     def _new_release(self, plan: Plan, session: Session, progress: Progress) -> Release:
         refuse_overrun(simulate(self.policy, plan.period.privacy_month))

@@ -1,7 +1,7 @@
 """Sharing a published release with a recipient: recorded first, then written where the recipient's bundles are."""
 
-import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -12,16 +12,16 @@ from rich.text import Text
 
 from jobs.approvals import approval_config, clear
 from jobs.publish.archive import read_bundle_files
-from jobs.publish.bundle import Bundle, archive_of, refuse_another, settle
+from jobs.publish.bundle import Bundle, archive_of, as_it_left, refuse_another, settle
 from jobs.publish.card import read_card
 from jobs.publish.errata import kept_errata, refuse_withdrawn
 from jobs.publish.sharing.agreement import Agreement
 from jobs.publish.sharing.bundle import Terms, shared_files
-from jobs.publish.sums import SUMS_NAME, check_sums
+from jobs.publish.sums import check_sums, sums_sha256
 from jobs.releases import Desk
 from privacy.canonical import canonical_json
-from privacy.ledger import Ledger, ReleaseKey, Share
-from schemas.errors import LedgerError, PrivacyError
+from privacy.ledger import EntryKind, Ledger, ReleaseKey, Share, refuse_other_share
+from schemas.errors import BundleError, LedgerError, PrivacyError
 
 
 def agreement_of(desk: Desk, name: str) -> Agreement:
@@ -36,7 +36,8 @@ def agreement_of(desk: Desk, name: str) -> Agreement:
 def share(desk: Desk, agreement: Agreement, key: ReleaseKey, now: datetime | None = None) -> Bundle:
     """Make the bundle of a share and record it first; again: the same bytes, nothing recorded twice.
 
-    What is in the folder of shared bundles is in the ledger: a share that is killed between the two is made again.
+    What is in the folder of shared bundles is in the ledger: a share that is killed between the two is made again,
+    also after the agreement ended, and as it was recorded.
 
     Args:
         desk: The installation.
@@ -49,31 +50,48 @@ def share(desk: Desk, agreement: Agreement, key: ReleaseKey, now: datetime | Non
         SpecificationChangedError: It was shared under this agreement in another way.
         ApprovalError: The release is not approved any more, or the gate's key is no publisher's.
         BundleError: The release was withdrawn, or another bundle stands in the place of this one.
+        InputError: The configuration names a folder of errata that is not there.
     """
     at = now or datetime.now(UTC)
     made = desk.sealed(key)
-    published = _published(desk.ledger, key)
-    refuse_withdrawn(key, kept_errata(desk.config.sharing.errata))
-    agreement.require_covers(read_card(canonical_json(made.card)), at.date())
+    earlier = [one for one in desk.ledger.shares() if (one.key, one.agreement) == (key, agreement.id)]
+    published = _published(desk.ledger, key, agreement)
+    sharing = desk.config.sharing
+    refuse_withdrawn(key, kept_errata(sharing.errata, may_be_missing=not sharing.names_errata))
+    if not earlier:
+        agreement.require_covers(read_card(canonical_json(made.card)), at.date())
     clearance = clear(key, approval_config(desk.config), desk.storage.approvals, desk.ledger, at)
-    day = next((one.shared_on for one in _of(desk.ledger, key, agreement)), at.date())
+    day = next((one.shared_on for one in earlier), at.date())
     slug, files = shared_files(made, clearance, Terms(agreement, day, published))
-    folder = desk.config.sharing.shared / agreement.id / slug
-    refuse_another(files, folder, clearance.publishers)
-    digest = hashlib.sha256(files[SUMS_NAME]).hexdigest()
-    desk.ledger.share(_entry(key, agreement, day, digest))
-    settle(files, folder, clearance.publishers)
-    return Bundle(folder, archive_of(folder), digest)
+    folder = sharing.shared / agreement.id / slug
+    with _told_of_shares():
+        files = as_it_left(files, folder, [one.bundle_sha256 for one in earlier])
+        entry = _entry(key, agreement, day, sums_sha256(files))
+        refuse_other_share(entry, earlier)
+        refuse_another(files, folder, clearance.publishers)
+        desk.ledger.share(entry)
+        settle(files, folder, clearance.publishers)
+    return Bundle(folder, archive_of(folder), entry.bundle_sha256)
+
+
+@contextmanager
+def _told_of_shares() -> Iterator[None]:
+    """Tell what to do about a bundle that stands where a share belongs: no revision, which would be charged."""
+    try:
+        yield
+    except BundleError as error:
+        remedy = "move it away and share again, which charges nothing; find out who put it there"
+        raise BundleError(error.found, error.expected, remedy) from error
 
 
 def check_shared(root: Path, shares: Iterable[Share]) -> int:
-    """Check that every shared bundle is in the ledger; return their number.
+    """Check that every shared bundle is in the ledger, and where its own agreement's are; return their number.
 
     Raises:
         LedgerError: One is not: the ledger is an older copy, or somebody else put it there.
         BundleError: One was damaged.
     """
-    known = {one.bundle_sha256 for one in shares}
+    known = {one.bundle_sha256: one for one in shares}
     folders = {path.parent / path.stem if path.suffix == ".zip" else path for path in root.glob("[!.]*/[!.]*")}
     for folder in sorted(folders):
         for bundle in filter(Path.exists, (folder, archive_of(folder))):
@@ -114,19 +132,22 @@ def _entry(key: ReleaseKey, agreement: Agreement, day: date, digest: str) -> Sha
     )
 
 
-def _of(ledger: Ledger, key: ReleaseKey, agreement: Agreement) -> list[Share]:
-    """What was shared of a release under an agreement: nothing, or one share."""
-    return [one for one in ledger.shares() if (one.key, one.agreement) == (key, agreement.id)]
+def _published(ledger: Ledger, key: ReleaseKey, agreement: Agreement) -> str:
+    """The digest of the newest bundle that left; of what is shared already, of the newest one by then.
 
-
-def _published(ledger: Ledger, key: ReleaseKey) -> str:
-    """The digest of the bundle that left first.
+    A bundle whose approval was revoked is void: it leaves once more, approved anew.
 
     Raises:
         PrivacyError: None left.
     """
-    if left := ledger.published(key):
-        return left[0]
+    left = None
+    for entry in ledger.entries():
+        if entry.key == key and entry.kind is EntryKind.PUBLISH:
+            left = str(entry.says["bundle_sha256"])
+        elif entry.key == key and entry.kind is EntryKind.SHARE and entry.says["agreement"] == agreement.id:
+            break
+    if left:
+        return left
     revision = "" if key.revision == 1 else f" --revision {key.revision}"
     raise PrivacyError(
         f"{key} was not published.",
@@ -135,12 +156,20 @@ def _published(ledger: Ledger, key: ReleaseKey) -> str:
     )
 
 
-def _check_known(bundle: Path, known: set[str]) -> None:
+def _check_known(bundle: Path, known: Mapping[str, Share]) -> None:
     files = read_bundle_files(bundle)
     check_sums(files)
-    if hashlib.sha256(files[SUMS_NAME]).hexdigest() not in known:
+    share = known.get(sums_sha256(files))
+    if share is None:
         raise LedgerError(
             f"{bundle.name} among the shared bundles is not in the ledger.",
             "a SHARE entry for each of them",
             "bring back the newest ledger; if it is that, find out who put the bundle there",
+        )
+    name, folder = bundle.name.removesuffix(".zip"), bundle.parent.name
+    if (name, folder) != (share.slug, share.agreement):
+        raise LedgerError(
+            f"What was shared under {share.agreement} lies in {folder} as {bundle.name}.",
+            f"{share.slug} in {share.agreement}",
+            "move it there, and find out who may have got what is another's",
         )

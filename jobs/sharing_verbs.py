@@ -79,10 +79,13 @@ def errata_issue(
     from jobs.approvals import approval_config
     from jobs.config import Config
     from jobs.publish.errata import MAY_SIGN, erratum_about, keep_erratum
+    from jobs.releases import Desk
     from privacy.approval import Trust
     from privacy.signing import passphrase_in, read_private_key, sign
 
     loaded = Config.load(config)
+    for named in filter(None, (bundle, superseded_by)):
+        Desk.of(loaded).require_published(named)
     signer = read_private_key(key, passphrase_in(passphrase_variable))
     Trust.load(approval_config(loaded).trust).signer(signer.public, MAY_SIGN, datetime.now(UTC))
     erratum = erratum_about(bundle, identity, status, reason, superseded_by)

@@ -488,7 +488,7 @@ class AwayPolicy:
         min_away_km: A night at a cell whose centre is nearer to the home's than this is a night at home.
         min_weekday_nights: Nights of one weekday at one place, in the baseline month, that make it the expected place.
         min_home_nights: Nights of the baseline month on which a subscriber has to be seen to be a resident who is
-            followed. Fewer than where residents are counted: who calls seldom flees as others do.
+            followed. No more than where residents are counted: who calls seldom flees as others do.
     """
 
     carry_forward_nights: Annotated[int, Field(gt=0, strict=True)]
@@ -552,6 +552,12 @@ class Policy:
         names = Counter([*((p.product, str(p.kind)) for p in self.products), *((e.product, "") for e in self.events)])
         if twice := [" ".join(name) for name, n in names.items() if n > 1]:
             raise ValueError(f"declared twice: {', '.join(twice)}")
+        return self
+
+    @model_validator(mode="after")
+    def _follows_whoever_is_counted_as_a_resident(self) -> Self:
+        if self.away.min_home_nights > (most := self.residence.min_nights):
+            raise ValueError(f"min_home_nights of away is at most {most}, the min_nights of residence")
         return self
 
     @model_validator(mode="after")

@@ -1,6 +1,5 @@
 """`approval.json` and `signature`: who let a release leave, and that the bundle is as it left."""
 
-import hashlib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,7 +9,7 @@ from pydantic import ValidationError
 
 from jobs.publish.card import Card
 from jobs.publish.jsontext import json_bytes, read_json_object
-from jobs.publish.sums import SIGNATURE_NAME, SUMS_NAME
+from jobs.publish.sums import SIGNATURE_NAME, SUMS_NAME, sums_sha256
 from privacy.approval import Applicant, Role, Trust, instant, mismatch, refusal
 from privacy.canonical import is_sha256_hex
 from privacy.ledger import ReleaseKey
@@ -173,7 +172,7 @@ def _applicant(card: Card, artefact_sha256: str) -> Applicant:
 
 def _statement(bundle: str, files: Mapping[str, bytes]) -> BundleStatement:
     try:
-        return BundleStatement(bundle, hashlib.sha256(files[SUMS_NAME]).hexdigest())
+        return BundleStatement(bundle, sums_sha256(files))
     except ValidationError as error:
         raise BundleError(f"{bundle!r} is no name of a bundle.", "product, period and revision", _REMEDY) from error
 

@@ -4,7 +4,6 @@ Everything in it is a function of the `Release` and its `Clearance`: publishing 
 locked environment, gives the same bytes, so a retry after a crash finds the bundle as it left it.
 """
 
-import hashlib
 import json
 import shutil
 from collections.abc import Collection, Iterator, Mapping
@@ -34,7 +33,7 @@ from jobs.publish.od_map import map_png
 from jobs.publish.readme import PAGE_NAME, README_NAME, readme_text
 from jobs.publish.sharing.notice import SharingNote
 from jobs.publish.shown import Shown
-from jobs.publish.sums import SIGNATURE_NAME, SUMS_NAME, check_sums, sums_bytes
+from jobs.publish.sums import SIGNATURE_NAME, SUMS_NAME, check_sums, sums_bytes, sums_sha256
 from jobs.publish.tables import csv_bytes, parquet_bytes, public_contract, published_table
 from jobs.publish.zones import Feature, units_geojson, zones_geojson, zones_in
 from privacy.canonical import canonical_json
@@ -66,27 +65,28 @@ class Bundle:
     sha256: str
 
 
-def publish(release: Release, clearance: Clearance, root: Path) -> Bundle:
+def publish(release: Release, clearance: Clearance, root: Path, left: Collection[str] = ()) -> Bundle:
     """Write the bundle of a release, or find it as it stands, and say what the ledger needs to know.
 
     Args:
         release: The only type that leaves: it comes out of `privacy.release` and nowhere else.
         clearance: Its approval, and the key that signs the bundle.
         root: Folder of published bundles.
+        left: Digests of the bundles of it that left, as the ledger has them.
 
     Raises:
         BundleError: Another bundle already stands under this name, or it was damaged.
         PrivacyError: Something else than a release was handed over.
     """
-    folder = write_bundle(release, clearance, root)
-    sums = (folder / SUMS_NAME).read_bytes()
-    return Bundle(folder, archive_of(folder), hashlib.sha256(sums).hexdigest())
+    folder = write_bundle(release, clearance, root, left)
+    return Bundle(folder, archive_of(folder), sums_sha256({SUMS_NAME: (folder / SUMS_NAME).read_bytes()}))
 
 
-def write_bundle(release: Release, clearance: Clearance, root: Path) -> Path:
+def write_bundle(release: Release, clearance: Clearance, root: Path, left: Collection[str] = ()) -> Path:
     """Write `<root>/<slug>/` and `<slug>.zip` whole or not at all; return the folder.
 
-    A bundle that stands already is compared and left untouched, also where a former key of the gate signed it.
+    A bundle that stands already is compared and left untouched, also where a former key of the gate signed it, and
+    where the ledger knows that it left.
 
     Raises:
         BundleError: It stands and differs.
@@ -94,7 +94,29 @@ def write_bundle(release: Release, clearance: Clearance, root: Path) -> Path:
     """
     _require_release(release)
     files = bundle_files(release, clearance)
-    return settle(files, root / read_card(files[CARD_NAME]).slug, clearance.publishers)
+    folder = root / read_card(files[CARD_NAME]).slug
+    return settle(as_it_left(files, folder, left), folder, clearance.publishers)
+
+
+def as_it_left(files: Files, folder: Path, left: Collection[str]) -> Files:
+    """Return the files that stand in a bundle's folder where they left under the same approval, and these otherwise.
+
+    A later version of Whimbrel may word a page otherwise: what left stays as it left, and is not charged again.
+
+    Args:
+        files: The bundle as it is made now.
+        folder: Where it belongs.
+        left: Digests of the bundles of it that left, as the ledger has them.
+
+    Raises:
+        BundleError: What stands there was damaged.
+    """
+    if not (left and folder.exists()):
+        return files
+    standing = read_bundle_files(folder)
+    check_sums(standing)
+    is_as_it_left = sums_sha256(standing) in left and standing.get(APPROVAL_NAME) == files[APPROVAL_NAME]
+    return standing if is_as_it_left else files
 
 
 def settle(files: Files, folder: Path, publishers: Collection[PublicKey]) -> Path:

@@ -12,7 +12,7 @@ from privacy.approval import Role, Trust
 from privacy.durable import write_public
 from privacy.ledger import ReleaseKey
 from privacy.signing import Erratum, PublicKey, Signed, read_signed
-from schemas.errors import ApprovalError, BundleError, ConfigError, SignatureError
+from schemas.errors import ApprovalError, BundleError, ConfigError, InputError, SignatureError
 
 Status = Literal["withdrawn", "superseded", "corrected"]
 
@@ -91,12 +91,23 @@ def keep_erratum(folder: Path, signed: Signed) -> Path:
     return file
 
 
-def kept_errata(path: Path) -> tuple[Signed, ...]:
-    """Return the signed errata of a folder, or of one file, in order of their names; of no folder, none.
+def kept_errata(path: Path, *, may_be_missing: bool = False) -> tuple[Signed, ...]:
+    """Return the signed errata of a folder, or of one file, in order of their names.
+
+    Args:
+        path: The folder or the file.
+        may_be_missing: Whether no folder is a folder of none: where nobody named it, and nothing was issued yet.
 
     Raises:
+        InputError: It is missing: what was withdrawn would pass for sound.
         SignatureError: One was altered, or is something else.
     """
+    if not path.exists() and not may_be_missing:
+        raise InputError(
+            f"There are no errata at {path}.",
+            "their folder, also where it is empty, or one of them",
+            "correct the path; where none was issued, make the folder or leave it out",
+        )
     files = [path] if path.is_file() else sorted(path.glob("[!.]*.json"))
     return tuple(_read(file) for file in files)
 
@@ -108,11 +119,12 @@ def notices(
 
     Args:
         errata: Their signatures hold.
-        key: The publisher's key, known from elsewhere.
+        key: The publisher's key, known from elsewhere: an erratum by another is told as such, because a DPO's key may
+            sign one too.
         trust: The operator's list of trusted keys.
 
     Raises:
-        SignatureError: One is signed by nobody who may: anybody could withdraw a release otherwise.
+        SignatureError: The list names its signer as nobody who may: anybody could withdraw a release otherwise.
     """
     found = (Notice(_erratum_in(one), one.key, _signer_of(one, key, trust)) for one in errata)
     return tuple(sorted(found, key=lambda n: (n.erratum.bundle, n.erratum.issued_on, n.erratum.id)))
@@ -150,11 +162,9 @@ def _signer_of(signed: Signed, key: PublicKey | None, trust: Trust | None) -> st
         except ApprovalError as error:
             raise SignatureError(f"Erratum {_erratum_in(signed).id}: {error.found}", error.expected, _REMEDY) from None
         return f"{trusted.name} ({trusted.role})"
-    if key is not None and key != signed.key:
-        raise SignatureError(
-            f"Erratum {_erratum_in(signed).id} is signed by key {signed.key.id}.", f"the key {key.id}", _REMEDY
-        )
-    return "the key given" if key else "which was not compared with a known one"
+    if key == signed.key:
+        return "the key given"
+    return f"which was not compared with a known one{': use --trust' if key else ''}"
 
 
 def _erratum_in(signed: Signed) -> Erratum:

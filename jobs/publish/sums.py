@@ -23,6 +23,11 @@ def sums_bytes(files: Mapping[str, bytes]) -> bytes:
     return "".join(f"{_digest(files[name])}  {name}\n" for name in sorted(files.keys() - _UNLISTED)).encode()
 
 
+def sums_sha256(files: Mapping[str, bytes]) -> str:
+    """Return the digest of the list in `files`, and so of every file: what is signed, and what the ledger records."""
+    return _digest(files[SUMS_NAME])
+
+
 def check_sums(files: Mapping[str, bytes]) -> None:
     """Check that the list in `files` names exactly the others, but the signature, and their digests.
 

@@ -5,7 +5,6 @@ can rewrite everything, and sign it with a key of their own. The other checks fi
 whoever wrote it.
 """
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,7 +44,7 @@ from jobs.publish.row_checks import (
 )
 from jobs.publish.sharing.checks import check_sharing, signed_at, told
 from jobs.publish.sharing.notice import SHARING_NAME, SharingNote, as_shown, read_sharing
-from jobs.publish.sums import SUMS_NAME, check_sums
+from jobs.publish.sums import check_sums, sums_sha256
 from jobs.publish.tables import public_contract, read_csv, read_parquet, require_contract
 from jobs.publish.zone_checks import check_zones, levels_of_zones
 from jobs.publish.zones import zones_in
@@ -174,7 +173,7 @@ def verified(
         check_publisher(signer, signed_at(contents.sharing, instant(approval.recorded_at)), trust)
     report = VerificationReport(
         slug=contents.slug,
-        sha256=hashlib.sha256(files[SUMS_NAME]).hexdigest(),
+        sha256=sums_sha256(files),
         rows=contents.table.num_rows,
         checks=(_SUMS_CHECK, *(name for name, _ in checks), _SIGNATURE_CHECK, _APPROVAL_CHECK),
         card=contents.card,

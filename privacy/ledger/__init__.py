@@ -37,6 +37,7 @@ from privacy.ledger.entries import (
     Specification,
 )
 from privacy.ledger.ledger import Ledger
+from privacy.ledger.rules import refuse_other_share
 from privacy.ledger.script import postgresql_script
 from privacy.unit import Charge, ScheduledRelease
 
@@ -55,4 +56,5 @@ __all__ = [
     "Share",
     "Specification",
     "postgresql_script",
+    "refuse_other_share",
 ]

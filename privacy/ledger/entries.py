@@ -23,6 +23,7 @@ _FLAT: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 """Gives the text of `canonical_json` for a list of numbers and texts, without looking for what may be in it."""
 
 _PRODUCT = re.compile(r"[a-z][a-z_]*")
+_SLUG = re.compile(r"([a-z_]+)_([0-9W-]+)_r([1-9][0-9]{0,5})")
 _EVENT = re.compile(r"[a-z][a-z0-9_-]{0,63}")
 _HEX = re.compile(r"([0-9a-f]{2})+")
 _AGREEMENT = re.compile(r"[a-z][a-z0-9-]{0,39}")
@@ -62,6 +63,21 @@ class ReleaseKey:
                 remedy="see the products of the policy",
             )
         Period.parse(self.period)
+
+    @classmethod
+    def of_slug(cls, slug: str) -> "ReleaseKey":
+        """Read a key from its file name.
+
+        Raises:
+            ConfigError: It is none.
+        """
+        if (parts := _SLUG.fullmatch(slug)) is None:
+            raise ConfigError(
+                f"{slug!r} is no name of a release's bundle.",
+                expected="product, period and revision, such as od_trips_2026-W10_r1",
+                remedy="take the name of its folder",
+            )
+        return cls(parts[1], parts[2], int(parts[3]))
 
     @property
     def slug(self) -> str:
@@ -241,6 +257,11 @@ class Share:
                 expected="the id and digest of an agreement, a recipient, a purpose and the digest of a bundle",
                 remedy="run `whimbrel share`",
             )
+
+    @property
+    def slug(self) -> str:
+        """Name of the bundle that went to the recipient."""
+        return f"{self.key.slug}_for_{self.agreement}"
 
     @property
     def body(self) -> dict[str, JsonValue]:

@@ -18,6 +18,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
+from jobs.publish.approvals import signature_bytes
 from jobs.publish.bundle import bundle_files, names_of, publish, published_heads, write_bundle
 from jobs.publish.sums import check_sums
 from jobs.publish.tables import DECIMALS, csv_bytes, published_table
@@ -26,7 +27,7 @@ from privacy.canonical import canonical_json
 from privacy.release import _DOOR
 from schemas.errors import BundleError, ContractError, PrivacyError
 from schemas.published import OD_TRIPS
-from tests.approvals import clearance_for
+from tests.approvals import clearance_for, key_of
 from tests.unit.test_bundle_example import example_release
 
 CLEARANCE = clearance_for(example_release())
@@ -74,6 +75,53 @@ def test_a_standing_bundle_is_returned_untouched(tmp_path):
     before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
     assert publish(example_release(), CLEARANCE, tmp_path) == first
     assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")} == before
+
+
+@pytest.fixture
+def of_earlier_version(tmp_path, monkeypatch):
+    """A bundle as an earlier version of Whimbrel published it, with a page of other words."""
+    with monkeypatch.context() as earlier:
+        earlier.setattr("jobs.publish.bundle.page_of_release", lambda *_, **__: b"<p>as it was</p>")
+        return publish(example_release(), CLEARANCE, tmp_path)
+
+
+def contents(root):
+    return {path: path.read_bytes() for path in root.rglob("*") if path.is_file()}
+
+
+def test_what_left_under_an_earlier_version_is_found_as_it_left_and_its_zip_is_mended(of_earlier_version, tmp_path):
+    before = contents(tmp_path)
+    left = [of_earlier_version.sha256]
+    assert publish(example_release(), CLEARANCE, tmp_path, left) == of_earlier_version
+    of_earlier_version.archive.unlink()
+    assert publish(example_release(), CLEARANCE, tmp_path, left) == of_earlier_version
+    assert contents(tmp_path) == before
+
+
+@pytest.mark.parametrize(
+    ("left", "clearance"),
+    [
+        ([], CLEARANCE),
+        (["ab" * 32], CLEARANCE),
+        (None, clearance_for(example_release(), by="Bao")),  # approved anew: what stands was approved by nobody
+    ],
+)
+def test_a_standing_bundle_that_did_not_leave_or_is_approved_no_more_is_refused(
+    of_earlier_version, tmp_path, left, clearance
+):
+    with pytest.raises(BundleError, match="Another bundle already stands"):
+        publish(example_release(), clearance, tmp_path, [of_earlier_version.sha256] if left is None else left)
+
+
+def test_what_left_and_was_signed_by_nobody_known_or_damaged_since_is_refused(of_earlier_version, tmp_path):
+    left, signature = [of_earlier_version.sha256], of_earlier_version.folder / "signature"
+    files = {path.name: path.read_bytes() for path in of_earlier_version.folder.iterdir()}
+    signature.write_bytes(signature_bytes(SLUG, files, key_of("stranger")))
+    with pytest.raises(BundleError, match="is signed by key"):
+        publish(example_release(), CLEARANCE, tmp_path, left)
+    (of_earlier_version.folder / "situation.html").write_bytes(b"")
+    with pytest.raises(BundleError, match=r"situation\.html was altered"):
+        publish(example_release(), CLEARANCE, tmp_path, left)
 
 
 def test_another_release_under_the_same_name_is_refused_and_the_first_stays(tmp_path):

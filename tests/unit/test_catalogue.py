@@ -136,8 +136,16 @@ def test_a_later_revision_supersedes_and_the_calendar_shows_it(folder, tmp_path)
     assert f'href="#{SLUG}"' not in page
 
 
-def revised():
-    """A second revision, released after the first in a ledger of its own."""
+def test_a_revision_that_was_never_published_does_not_make_the_one_before_it_current(folder, tmp_path):
+    bundle_of(folder, revised(3))
+    _, document = catalogue_of(folder, tmp_path)
+    states = {one["bundle"]: (one["status"], one["superseded_by"]) for one in document["releases"]}
+    assert states[SLUG] == ("superseded", "active_subscribers_2026-03-04_r3")
+    assert states["active_subscribers_2026-03-04_r3"] == ("current", None)
+
+
+def revised(last=2):
+    """A later revision, released after those before it in a ledger of its own."""
     from pathlib import Path
     from tempfile import TemporaryDirectory
 
@@ -150,7 +158,7 @@ def revised():
     with TemporaryDirectory() as root:
         ledger = Ledger.open(f"sqlite:///{root}/ledger.sqlite", clock=lambda: HEAD_AT)
         doors = {"ledger": ledger, "vault": Vault(Path(root) / "vault"), "policy": Policy.load()}
-        for revision in (1, 2):
+        for revision in range(1, last + 1):
             plan = plan_like(key=ReleaseKey("active_subscribers", "2026-03-04", revision))
             one = release(plan, exact=lambda plan=plan: (totals(plan), "ab" * 32), **doors)
         return one

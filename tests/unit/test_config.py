@@ -79,6 +79,32 @@ def test_a_mistake_is_told_by_its_key(tmp_path, old, new, message):
         load(tmp_path, GOOD.replace(old, new, 1))
 
 
+@pytest.mark.parametrize(
+    ("release", "shared"),
+    [
+        ("release", "release/shared"),
+        ("release", "release"),
+        ("{root}/release", "release/shared"),
+        ("release", "{root}/release/shared"),
+        ("release", "agreements/../release/shared"),
+        ("release", "linked/shared"),
+        ("linked", "release/shared"),
+        ("shared/release", "shared"),  # where an agreement called release would be shared
+    ],
+)
+def test_what_is_for_one_recipient_never_lies_where_everybody_reads(tmp_path, release, shared):
+    (tmp_path / "release").mkdir()
+    (tmp_path / "linked").symlink_to("release")
+    text = GOOD.replace("/srv/release", release) + f'[sharing]\nshared = "{shared}"\n'
+    with pytest.raises(ConfigError, match="what is for one would be for all"):
+        load(tmp_path, text.replace("{root}", str(tmp_path)))
+
+
+def test_shared_bundles_may_lie_beside_the_release_zone(tmp_path):
+    text = GOOD.replace("/srv/release", "release") + '[sharing]\nshared = "release-to-one"\n'
+    assert load(tmp_path, text).sharing.shared == tmp_path / "release-to-one"
+
+
 def test_a_missing_file_is_told_with_what_to_do(tmp_path):
     with pytest.raises(ConfigError, match=r"no configuration at .*Expected: a whimbrel.toml\. Remedy: name it"):
         Config.load(tmp_path / "whimbrel.toml")

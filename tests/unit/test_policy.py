@@ -237,6 +237,12 @@ def test_a_policy_that_contradicts_itself_is_refused(load, old, new, complaint):
     assert refusal.value.remedy
 
 
+def test_who_is_counted_as_a_resident_is_followed_after_an_event(load):
+    assert load(changed("min_home_nights = 3", "min_home_nights = 7")).away.min_home_nights == 7
+    with pytest.raises(ConfigError, match="min_home_nights of away is at most 7, the min_nights of residence"):
+        load(changed("min_home_nights = 3", "min_home_nights = 8"))
+
+
 def test_a_product_declared_twice_is_refused(load):
     residents = SHIPPED_TEXT[SHIPPED_TEXT.index('[[products]]\nproduct = "residents"') :].split("\n# ")[0]
 

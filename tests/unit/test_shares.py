@@ -22,6 +22,7 @@ from privacy.signing import sign
 from schemas.errors import (
     BundleError,
     ConfigError,
+    InputError,
     LedgerError,
     PrivacyError,
     SignatureError,
@@ -37,6 +38,7 @@ from tests.unit.test_product_bundles import totals
 PLAN = plan_of("presence")
 KEY = PLAN.key
 TODAY = datetime.now(UTC).date()
+DPO = key_of("Amina")
 
 
 def text_of(**days):
@@ -53,16 +55,22 @@ def published(tmp_path_factory):
     release(PLAN, exact=lambda: (totals(PLAN), "ab" * 32), ledger=desk.ledger, vault=desk.vault, policy=desk.policy)
     approve(desk.config, KEY)
     desk.publish(KEY)
+    (root / "agreements").mkdir()
+    (root / "agreements" / "health-2026.toml").write_text(text_of())
     return root
 
 
 @pytest.fixture
 def root(published, tmp_path):
-    root = tmp_path / "installation"
-    shutil.copytree(published, root)
-    (root / "agreements").mkdir()
-    (root / "agreements" / "health-2026.toml").write_text(text_of())
-    return root
+    return shutil.copytree(published, tmp_path / "installation")
+
+
+@pytest.fixture(scope="module")
+def whole(published, tmp_path_factory):
+    """What stands among the shared bundles after a share that nothing killed."""
+    root = shutil.copytree(published, tmp_path_factory.mktemp("whole") / "installation")
+    shared_at(root)
+    return standing(root)
 
 
 def desk_at(root):
@@ -119,11 +127,8 @@ MOMENTS = {
 
 
 @pytest.mark.parametrize("moment", MOMENTS)
-def test_a_share_killed_at_any_step_is_one_entry_and_the_same_bytes(moment, root, tmp_path, monkeypatch):
+def test_a_share_killed_at_any_step_is_one_entry_and_the_same_bytes(moment, root, whole, monkeypatch):
     where, is_recorded = MOMENTS[moment]
-    whole = tmp_path / "whole"
-    shutil.copytree(root, whole)
-    shared_at(whole)
     monkeypatch.setattr(where, killing)
     with pytest.raises(KilledError):
         shared_at(root)
@@ -135,7 +140,7 @@ def test_a_share_killed_at_any_step_is_one_entry_and_the_same_bytes(moment, root
     check_shared(root / "shared", left.ledger.shares())  # whatever stands there was recorded
 
     shared_at(root)
-    assert standing(root) == standing(whole)
+    assert standing(root) == whole
     assert kinds(desk_at(root).ledger).count(EntryKind.SHARE) == 1
 
 
@@ -185,8 +190,9 @@ def test_a_changed_agreement_does_not_change_what_was_shared_under_it(root):
     before = standing(root)
     file = root / "agreements" / "health-2026.toml"
     file.write_text(file.read_text().replace("finest_resolution = 5", "finest_resolution = 6"))
-    with pytest.raises((BundleError, SpecificationChangedError)):
+    with pytest.raises(SpecificationChangedError, match="in another way"):
         shared_at(root)
+    assert standing(root) == before
     shutil.rmtree(root / "shared")  # handed over, and cleared away
     with pytest.raises(SpecificationChangedError, match="in another way"):
         shared_at(root)
@@ -194,6 +200,119 @@ def test_a_changed_agreement_does_not_change_what_was_shared_under_it(root):
     file.write_text(text_of())
     shared_at(root)
     assert standing(root) == before
+
+
+@pytest.mark.parametrize("what", ["folder", "zip"])
+def test_another_bundle_in_the_place_of_a_share_is_refused_without_a_word_of_budget(root, what):
+    bundle, published = shared_at(root), root / "release" / KEY.slug
+    if what == "folder":
+        shutil.rmtree(bundle.folder)
+        shutil.copytree(published, bundle.folder)
+    else:
+        shutil.copy(published.with_name(f"{KEY.slug}.zip"), bundle.archive)
+    with pytest.raises(BundleError, match="which charges nothing") as refused:
+        shared_at(root)
+    assert "revision" not in str(refused.value)
+
+
+def test_a_share_killed_before_its_copy_is_finished_after_its_agreement_ended(root, monkeypatch):
+    monkeypatch.setattr("jobs.shares.settle", killing)
+    with pytest.raises(KilledError):
+        shared_at(root)
+    monkeypatch.undo()
+    desk, later = desk_at(root), datetime.now(UTC) + timedelta(100)
+    share(desk, agreement_of(desk, "health-2026"), KEY, later)
+    assert check_shared(root / "shared", desk.ledger.shares()) == 1
+
+
+def of_an_earlier_version(patch):
+    """Make bundles as an earlier version of Whimbrel did, with a page of other words."""
+    patch.setattr("jobs.publish.bundle.page_of_release", lambda *_, **__: b"<p>as it was</p>")
+
+
+def test_what_left_under_an_earlier_version_stays_as_it_left_and_is_published_and_shared_again(root, monkeypatch):
+    for name in (KEY.slug, f"{KEY.slug}.zip"):
+        (root / "release" / name).rename(root / name)
+    with monkeypatch.context() as earlier:
+        of_an_earlier_version(earlier)
+        desk_at(root).publish(KEY)
+        shared_at(root)
+    before, entries = (files_in(root / zone) for zone in ("release", "shared")), desk_at(root).ledger.entries()
+
+    desk_at(root).publish(KEY)
+    shared_at(root)
+
+    assert tuple(files_in(root / zone) for zone in ("release", "shared")) == tuple(before)
+    assert desk_at(root).ledger.entries() == entries
+
+
+def files_in(folder):
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_a_share_made_by_an_earlier_version_and_cleared_away_is_not_made_otherwise(root, monkeypatch):
+    with monkeypatch.context() as earlier:
+        of_an_earlier_version(earlier)
+        shared_at(root)
+    shutil.rmtree(root / "shared")
+    with pytest.raises(SpecificationChangedError, match="hand out that bundle again"):
+        shared_at(root)
+    assert standing(root) == {}
+
+
+def note_of(bundle):
+    return json.loads((bundle.folder / "sharing.json").read_text())
+
+
+def test_a_release_that_was_approved_anew_is_shared_as_it_left_last_and_under_another_agreement(root):
+    first = note_of(shared_at(root))["release_sums_sha256"]
+    revoke(root, DPO)
+    for path in [*(root / "release").iterdir()]:
+        path.rename(root / f"void {path.name}")
+    approve(desk_at(root).config, KEY, by="Bao")
+    last = desk_at(root).publish(KEY).sha256
+
+    with pytest.raises(SpecificationChangedError, match="an id of its own"):
+        shared_at(root)
+    text = text_of().replace("health-2026", "health-again")
+    (root / "agreements" / "health-again.toml").write_text(text)
+    desk = desk_at(root)
+    assert note_of(share(desk, agreement_of(desk, "health-again"), KEY))["release_sums_sha256"] == last != first
+
+
+def revoke(root, key):
+    """Let a key count no more from the beginning of all."""
+    block = f'\n[[revocations]]\nkey_id = "{key.public.id}"\nrevoked_at = 2026-01-01T00:00:00Z\n'
+    with (root / "trust.toml").open("a") as file:
+        file.write(block)
+
+
+def test_a_share_again_is_a_part_of_the_bundle_that_had_left_when_it_was_recorded(root):
+    bundle, before = shared_at(root), standing(root)
+    desk_at(root).ledger.publish(KEY, bundle_sha256="cd" * 32)
+    shutil.rmtree(root / "shared")
+    assert shared_at(root) == bundle
+    assert standing(root) == before
+
+
+def test_a_bundle_in_the_folder_of_another_agreement_is_found(root):
+    bundle = shared_at(root)
+    (root / "agreements" / "trade-2026.toml").write_text(text_of().replace("health-2026", "trade-2026"))
+    desk = desk_at(root)
+    share(desk, agreement_of(desk, "trade-2026"), KEY)
+    assert check_shared(root / "shared", desk.ledger.shares()) == 2
+    for path in (bundle.folder, bundle.archive):
+        moved = path.rename(root / "shared" / "trade-2026" / path.name)
+        with pytest.raises(LedgerError, match="shared under health-2026 lies in trade-2026"):
+            check_shared(root / "shared", desk.ledger.shares())
+        moved.rename(path)
+
+
+def test_a_bundle_under_the_name_of_another_is_found(root):
+    bundle = shared_at(root)
+    bundle.archive.rename(bundle.archive.with_name("presence_2026-W11_r1_for_health-2026.zip"))
+    with pytest.raises(LedgerError, match="lies in health-2026 as presence_2026-W11"):
+        check_shared(root / "shared", desk_at(root).ledger.shares())
 
 
 def test_a_bundle_among_the_shared_that_the_ledger_lacks_is_found(root, tmp_path):
@@ -237,13 +356,6 @@ def config_file(root):
     return root / "whimbrel.toml"
 
 
-def test_a_folder_of_shared_bundles_within_the_release_zone_is_refused(root):
-    file = config_file(root)
-    file.write_text(file.read_text() + "[sharing]\nshared = 'release/shared'\n")
-    with pytest.raises(ConfigError, match="what is for one would be for all"):
-        Config.load(file)
-
-
 def erratum(root, status="withdrawn", *, by="Amina", **fields):
     told = {"identity": "e1", "reason": "Towers were misplaced", "superseded_by": None} | fields
     return keep_erratum(root / "errata", sign(erratum_about(KEY.slug, status=status, **told), key_of(by)))
@@ -274,8 +386,49 @@ def test_an_erratum_of_somebody_who_may_not_sign_one_is_refused(root, by):
     erratum(root, by=by)
     with pytest.raises(SignatureError, match="Erratum e1"):
         notices(kept_errata(root / "errata"), trust=trust())
-    with pytest.raises(SignatureError, match="is signed by key"):
-        notices(kept_errata(root / "errata"), key=key_of("gate").public)
+
+
+def test_an_erratum_by_another_key_than_the_one_given_is_told_and_left_to_the_list_of_trusted_keys(root):
+    erratum(root, by="Amina")
+    erratum(root, by="gate", identity="e2")
+    by_amina, by_gate = notices(kept_errata(root / "errata"), key=key_of("gate").public)
+    assert by_amina.signed_by == "which was not compared with a known one: use --trust"
+    assert "WITHDRAWN" in by_amina.sentence
+    assert by_gate.signed_by == "the key given"
+
+
+def test_errata_about_other_releases_do_not_keep_a_reader_with_one_key_from_verifying(root, monkeypatch, capsys):
+    keep_erratum(root / "errata", sign(erratum_about("presence_2026-W11_r1", "e1", "withdrawn", "x", None), DPO))
+    line = f"verify {root / 'release' / KEY.slug} --key {key_of('gate').public} --errata {root / 'errata'}"
+    assert run_whimbrel(line, monkeypatch, capsys)[0] == 0
+
+    erratum(root)
+    code, _, told = run_whimbrel(line, monkeypatch, capsys)
+    assert (code, "use --trust" in told, "W11" in told) == (3, True, False)
+
+
+@pytest.mark.parametrize("verb", ["verify", "catalogue", "errata show"])
+def test_a_path_without_errata_is_refused_by_every_reader(root, monkeypatch, capsys, verb):
+    options = {
+        "verify": f"{root / 'release' / KEY.slug} --errata {root / 'eratta'}",
+        "catalogue": f"{root / 'release'} --out {root / 'out'} --errata {root / 'eratta'}",
+        "errata show": f"{root / 'eratta'}",
+    }
+    code, out, told = run_whimbrel(f"{verb} {options[verb]}", monkeypatch, capsys)
+    assert (code, out) == (2, "")
+    assert "There are no errata at" in told
+    assert not (root / "out").exists()
+
+
+def test_a_folder_of_errata_that_the_configuration_names_has_to_be_there(root):
+    file = config_file(root)
+    file.write_text(file.read_text() + "[sharing]\nerrata = 'eratta'\n")
+    desk = Desk.of(Config.load(file))
+    with pytest.raises(InputError, match="There are no errata at"):
+        share(desk, agreement_of(desk, "health-2026"), KEY)
+    assert desk.ledger.shares() == ()
+    (root / "eratta").mkdir()
+    assert share(desk, agreement_of(desk, "health-2026"), KEY).folder.exists()
 
 
 def test_an_altered_erratum_and_a_file_of_something_else_are_refused(root):
@@ -308,6 +461,29 @@ def test_another_erratum_under_the_same_id_is_refused(root):
         erratum(root, reason="Something else")
 
 
+@pytest.mark.parametrize(
+    ("bundle", "instead", "complaint"),
+    [
+        ("presence_2026-W01_r1", "", "No bundle presence_2026-W01_r1 was published"),
+        (KEY.slug, "presence_2026-W10_r2", "No bundle presence_2026-W10_r2 was published"),
+        ("presence_2026-W10", "", "is no name of a release's bundle"),
+        (f"{KEY.slug}_for_health-2026", "", "is no name of a release's bundle"),
+        ("presence_2026-W60_r1", "", "2026-W60"),
+    ],
+)
+def test_an_erratum_is_about_a_bundle_that_left_and_points_to_one(
+    root, monkeypatch, capsys, bundle, instead, complaint
+):
+    file, status = config_file(root), "superseded" if instead else "withdrawn"
+    line = (
+        f"errata issue {bundle} --id e1 --status {status} --reason misplaced --key {root / 'keys' / 'Amina.pem'} "
+        f"--config {file} {'--superseded-by ' + instead if instead else ''}"
+    )
+    code, _, told = run_whimbrel(line, monkeypatch, capsys)
+    assert (code, complaint in " ".join(told.split())) == (2, True), told
+    assert not (root / "errata").exists()
+
+
 def test_verify_warns_of_a_withdrawn_bundle_and_ends_with_code_3(root, monkeypatch, capsys):
     config_file(root)
     line = f"verify {root / 'release' / (KEY.slug + '.zip')} --trust {root / 'trust.toml'} --errata {root / 'errata'}"
@@ -315,6 +491,7 @@ def test_verify_warns_of_a_withdrawn_bundle_and_ends_with_code_3(root, monkeypat
         f"errata issue {KEY.slug} --id e1 --status withdrawn --reason misplaced --key {root / 'keys' / 'Amina.pem'} "
         f"--config {root / 'whimbrel.toml'}"
     )
+    (root / "errata").mkdir()
     assert run_whimbrel(line, monkeypatch, capsys)[0] == 0
     assert run_whimbrel(signing, monkeypatch, capsys)[0] == 0
     code, out, told = run_whimbrel(line, monkeypatch, capsys)

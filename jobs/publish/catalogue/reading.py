@@ -28,7 +28,7 @@ class Listed:
         signed_by: Who that is, as far as the reader's keys tell.
         approved_by: Who approved it, as far as the reader's keys tell.
         errata: What was said of it since.
-        superseded_by: The next revision, where that is listed too.
+        superseded_by: The next of its later revisions that are listed; one that was never published may lie between.
     """
 
     card: Card
@@ -94,7 +94,8 @@ def _bundles(root: Path) -> list[Path]:
 
 def _listed(report: VerificationReport, reports: dict[str, VerificationReport], notices: Sequence[Notice]) -> Listed:
     card = report.card
-    next_one = ReleaseKey(card.product, card.period, card.revision + 1).slug
+    revisions = [other.card for other in reports.values() if (other.card.product, other.card.period) == _release(card)]
+    later = min((one.revision for one in revisions if one.revision > card.revision), default=None)
     return Listed(
         card=card,
         sha256=report.sha256,
@@ -103,5 +104,10 @@ def _listed(report: VerificationReport, reports: dict[str, VerificationReport], 
         signed_by=report.signed_by,
         approved_by=report.approved_by,
         errata=about(report.slug, notices),
-        superseded_by=next_one if next_one in reports else None,
+        superseded_by=ReleaseKey(*_release(card), later).slug if later else None,
     )
+
+
+def _release(card: Card) -> tuple[str, str]:
+    """What revisions have in common."""
+    return card.product, card.period

@@ -38,6 +38,7 @@ def write_catalogue(
 
     Raises:
         BundleError: A bundle is damaged, or there is none.
+        InputError: There are no errata where they were said to be.
         SignatureError: An erratum was altered, or signed by nobody who may.
     """
     told = notices(kept_errata(errata), key=key, trust=trust) if errata else ()

@@ -1,8 +1,6 @@
 """`sharing.json`: to whom a bundle was shared, under which agreement, and what of the release it leaves out."""
 
-import hashlib
 import json
-from collections.abc import Mapping
 from datetime import date
 from typing import Annotated, Any, Final, Literal
 
@@ -86,11 +84,6 @@ def as_shown(card: Card, note: SharingNote) -> Card:
     return card.model_copy(
         update={"privacy": card.privacy.model_copy(update={"levels": levels}), "domain": note.domain}
     )
-
-
-def sums_sha256(files: Mapping[str, bytes], name: str) -> str:
-    """Return the digest of the list of digests."""
-    return hashlib.sha256(files[name]).hexdigest()
 
 
 def wrong(found: str, expected: str) -> BundleError:
