@@ -25,7 +25,7 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from jobs.cli import app
-from jobs.publish.bundle import publish
+from jobs.publish.bundle import bundle_files
 from jobs.publish.card import read_card
 from jobs.publish.monthly.figures import Balance, breaks_in, figures_of, flows_of
 from jobs.publish.monthly.languages import WORDS
@@ -38,7 +38,7 @@ from jobs.publish.paper.catalogue import each_text
 from jobs.publish.situation.estimate import Estimate, Share
 from privacy.unit import PrivacyMonth
 from schemas.errors import BundleError, ConfigError
-from tests.approvals import clearance_for
+from tests.approvals import clearance_for, key_of
 from tests.papers import assert_well_set
 from tests.unit import test_bundle_example
 from tests.unit.test_product_bundles import files_of, written
@@ -58,8 +58,10 @@ def folders(tmp_path_factory):
     plan = replace(test_bundle_example.plan_for(test_bundle_example.coast(6)), country="Numenia")
     with patch.object(test_bundle_example, "plan_for", lambda _: plan):
         release = test_bundle_example.example_release.__wrapped__(radius=6)
-    trips = publish(release, clearance_for(release), root / "trips").folder
-    return [*made, trips.rename(root / "od_trips")]
+    return [
+        *made,
+        written(root / "od_trips", bundle_files(release, clearance_for(release)), "od_trips", release.card["period"]),
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -246,13 +248,23 @@ def test_missing_days_weeks_and_products_are_said(folders, told):
 def test_of_two_revisions_the_later_is_told_and_the_other_named(bundles):
     first = bundles.of("residents")[0]
     card = first.card.model_copy(update={"revision": 2})
-    second = replace(first, report=replace(first.report, card=card))
+    second = replace(first, report=replace(first.report, card=card, sha256="2" * 64))
     for order in ([first, second], [second, first]):
         found = one_of_each_release(order, MONTH)
         assert found.bundles == (second,)
         notes = " ".join(t for note in report_of_bundles(found, ENGLISH, keys_known=False).notes for t in note.texts)
-        assert "a later revision is told: residents_2026-03_r1" in notes
+        assert "of the same release is told: residents_2026-03_r1" in notes
         assert "later revision than the first: residents_2026-03_r2" in notes
+
+
+def test_bundles_of_two_operators_are_refused_and_of_two_keys_of_one_the_other_is_named(bundles):
+    first = bundles.of("residents")[0]
+    other = replace(first, report=replace(first.report, signer=key_of("Amina").public, sha256="f" * 64))
+    with pytest.raises(BundleError, match=r"signed by different keys.*operator by operator"):
+        one_of_each_release([first, other], MONTH)
+    found = one_of_each_release([first, other], MONTH, trusted=True)
+    assert (found.bundles, found.superseded) == ((other,), ("residents_2026-03_r1",))
+    assert one_of_each_release([first, first], MONTH).superseded == ()
 
 
 def test_an_empty_release_says_that_no_pair_stands_above_the_cut(bundles):

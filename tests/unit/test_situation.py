@@ -40,7 +40,7 @@ from jobs.publish.situation.view import Event, Provenance
 from privacy.unit import Period
 from schemas.errors import BundleError, ConfigError, InputError
 from schemas.network import FEED, NETWORK_STATUS, PHONES
-from tests.approvals import clearance_for
+from tests.approvals import clearance_for, key_of
 from tests.papers import assert_well_set
 from tests.situations import DAYS, WEEK_BEFORE, flood_bundles, flood_releases
 from tests.unit.test_bundle_example import example_release
@@ -539,6 +539,13 @@ def test_bundles_of_another_product_or_of_two_events_are_refused(bundles, tmp_pa
     other = replace(bundles.latest, event=bundles.latest.event.model_copy(update={"id": "another"}))
     with pytest.raises(BundleError, match="different events"):
         one_of_each_period([*bundles.bundles, other])
+
+
+def test_bundles_of_two_operators_are_refused(bundles):
+    other = replace(bundles.latest, report=replace(bundles.latest.report, signer=key_of("Amina").public))
+    with pytest.raises(BundleError, match="signed by different keys"):
+        one_of_each_period([*bundles.bundles, other])
+    assert one_of_each_period([*bundles.bundles, other], trusted=True).event == bundles.event
 
 
 def test_no_bundle_is_no_page():

@@ -114,7 +114,7 @@ ENGLISH: Final = Words(
     break_on="Break: on {names} the number differs from the month's median day by more than a fifth.",
     no_break="No released day differs from the median day by more than a fifth.",
     provisional="Provisional, late records were still to come: {names}.",
-    superseded="Left aside, because a later revision is told: {names}.",
+    superseded="Left aside, because a later revision or another bundle of the same release is told: {names}.",
     revised="Told in a later revision than the first: {names}.",
     no_revision="No release was revised, as far as these bundles tell.",
     clipping="Contribution bounds cut off {share} of the country's trips; one pair may lose more or less.",
@@ -151,7 +151,7 @@ ENGLISH: Final = Words(
     sources="Sources, citation and revisions",
     citation=(
         "To cite: {country}, mobility statistics with differential privacy, privacy month {month}, bundles {first} to "
-        "{last} with the digests below, sealed until {sealed_on}."
+        "{last} with the digests below, last sealed on {sealed_on}."
     ),
     source="{product}, {period}, revision {revision} ({slug}), sealed {sealed_on}, {definition_id}. SHA-256 {sha256}.",
     privacy="What is protected: {unit}.",

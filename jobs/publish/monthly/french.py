@@ -132,7 +132,7 @@ _WORDS: Final = Words(
     break_on="Rupture : le {names}, le nombre s'écarte de plus d'un cinquième du jour médian du mois.",
     no_break="Aucun jour publié ne s'écarte de plus d'un cinquième du jour médian.",
     provisional="Provisoire, des données tardives étaient encore attendues : {names}.",
-    superseded="Écarté au profit d'une révision ultérieure : {names}.",
+    superseded="Écarté au profit d'une révision ultérieure ou d'un autre lot de la même publication : {names}.",
     revised="Présenté dans une révision ultérieure à la première : {names}.",
     no_revision="D'après ces lots, aucune publication n'a été révisée.",
     clipping=(
@@ -174,7 +174,7 @@ _WORDS: Final = Words(
     citation=(
         "Pour citer : {country}, statistiques de mobilité à confidentialité différentielle, mois de "
         "protection {month}, "
-        "lots {first} à {last} avec les empreintes ci-dessous, scellés jusqu'au {sealed_on}."
+        "lots {first} à {last} avec les empreintes ci-dessous, le dernier scellé le {sealed_on}."
     ),
     source=(
         "{product}, {period}, révision {revision} ({slug}), scellé le {sealed_on}, {definition_id}. SHA-256 {sha256}."

@@ -10,6 +10,7 @@ import pandas as pd
 from jobs.publish.archive import read_bundle_files
 from jobs.publish.bundle import CARD_NAME
 from jobs.publish.card import Card, read_card
+from jobs.publish.operators import require_one_operator
 from jobs.publish.verify import VerificationReport, verified
 from jobs.publish.zones import LEVEL_COLUMNS
 from privacy.approval import Trust
@@ -55,7 +56,7 @@ class MonthBundles:
     Args:
         month: The month.
         bundles: At least one.
-        superseded: Slugs of the given bundles that a later revision among them replaces.
+        superseded: Slugs of the given bundles that another among them replaces.
     """
 
     month: PrivacyMonth
@@ -100,7 +101,7 @@ def read_month(
         trust: The operator's list of trusted keys, known from elsewhere.
 
     Raises:
-        BundleError: A bundle is damaged, or they are not of one country and kind.
+        BundleError: A bundle is damaged, or they are not of one country, kind and operator.
         ConfigError: None is of the month.
     """
     cards = {path: _card(path) for path in paths}
@@ -112,21 +113,29 @@ def read_month(
             f"bundles of that month; these are of {', '.join(found) or 'none'}",
             "give the month's bundles, or ask for another month",
         )
-    return one_of_each_release([_read(path, key, trust) for path in mine], month)
+    return one_of_each_release([_read(path, key, trust) for path in mine], month, trusted=trust is not None)
 
 
-def one_of_each_release(bundles: Sequence[MonthBundle], month: PrivacyMonth) -> MonthBundles:
+def one_of_each_release(bundles: Sequence[MonthBundle], month: PrivacyMonth, *, trusted: bool = False) -> MonthBundles:
     """Return verified bundles of a month in order, of several revisions of a release the last.
 
+    Args:
+        bundles: At least one.
+        month: The month.
+        trusted: Whether a list of one operator's keys was given: two of its keys may then have signed.
+
     Raises:
-        BundleError: They are not of one country and kind.
+        BundleError: They are not of one country, kind and operator.
     """
     _require_one_country(bundles)
+    require_one_operator(((one.card.slug, one.report.signer) for one in bundles), trusted=trusted)
     in_order = sorted(bundles, key=lambda bundle: (bundle.card.revision, bundle.report.sha256))
     last = {(bundle.card.product, bundle.card.period): bundle for bundle in in_order}
     kept = sorted(last.values(), key=lambda bundle: (bundle.card.product, bundle.period.last_day, bundle.card.period))
-    slugs = {bundle.card.slug for bundle in bundles} - {bundle.card.slug for bundle in kept}
-    return MonthBundles(month, tuple(kept), tuple(sorted(slugs)))
+    told = {bundle.report.sha256 for bundle in kept}
+    return MonthBundles(
+        month, tuple(kept), tuple(sorted({b.card.slug for b in bundles if b.report.sha256 not in told}))
+    )
 
 
 def _card(path: Path) -> Card:
