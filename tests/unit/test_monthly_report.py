@@ -27,6 +27,7 @@ from typer.testing import CliRunner
 from jobs.cli import app
 from jobs.publish.bundle import bundle_files
 from jobs.publish.card import read_card
+from jobs.publish.country import whole_of
 from jobs.publish.monthly.figures import Balance, breaks_in, figures_of, flows_of
 from jobs.publish.monthly.languages import WORDS
 from jobs.publish.monthly.page import page_html
@@ -118,10 +119,21 @@ def summed(rows):
 # The numbers are the bundles'
 
 
-def test_residents_of_the_country_are_the_sum_of_its_strata(folders, figures):
+def test_residents_of_the_country_are_the_sum_of_its_coarsest_zones_and_not_of_more_rows_of_strata(folders, figures):
     rows = rows_in(folders, "residents")
-    value, sd = summed(rows[rows["zone"].isna()])
+    coarsest = rows[(rows["resolution"] == rows["resolution"].min()) & (rows["sex"] == "all")]
+    value, sd = summed(coarsest[coarsest["age_band"] == "all"])
     assert (figures.residents.whole.value, figures.residents.whole.sd) == (pytest.approx(value), pytest.approx(sd))
+
+
+def test_a_row_of_the_country_goes_before_sums_and_a_breakdown_is_added_up_only_where_nothing_else_is():
+    columns = ["zone", "resolution", "sex", "value", "noise_sd"]
+    strata = [(None, np.nan, "female", 60.0, 3.0), (None, np.nan, "male", 45.0, 4.0)]
+    zones = [("z", 4.0, "all", 100.0, 2.0), ("y", 5.0, "all", 98.0, 9.0)]
+    own = [(None, np.nan, "all", 101.0, 1.0)]
+    tables = (strata, strata + zones, strata + zones + own)
+    found = [whole_of(pd.DataFrame(rows, columns=columns)) for rows in tables]
+    assert found == [Estimate(105.0, 5.0), Estimate(100.0, 2.0), Estimate(101.0, 1.0)]
 
 
 def test_the_pyramid_holds_every_stratum_and_names_those_that_are_not_held(folders, figures):

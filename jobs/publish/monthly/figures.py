@@ -9,6 +9,7 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
+from jobs.publish.country import whole_of
 from jobs.publish.monthly.reading import MonthBundle, MonthBundles
 from jobs.publish.situation.estimate import Estimate, Share, Trust, median_of, total
 from jobs.publish.situation.levels import finest_known, parent_of
@@ -185,16 +186,6 @@ def mean_of(numbers: Sequence[Estimate]) -> Estimate:
     return Estimate(whole.value / len(numbers), whole.sd / len(numbers))
 
 
-def whole_of(rows: pd.DataFrame) -> Estimate:
-    """Return the country's number of a flat table: its own row, else the sum of a breakdown of it."""
-    own = rows[rows["zone"].isna()]
-    parts = own if len(own) else rows[rows["resolution"] == rows["resolution"].min()]
-    for breakdown in ("sex", "age_band", "sim_country"):
-        plain = parts[parts[breakdown] == ALL] if breakdown in parts else parts.iloc[:0]
-        parts = plain if len(plain) else parts
-    return total(_estimates(parts))
-
-
 def flows_of(tables: Sequence[pd.DataFrame], most: int) -> Flows | None:
     """Return what several releases of pairs say together; nothing where there is none.
 
@@ -268,9 +259,8 @@ def _residents(bundles: Sequence[MonthBundle]) -> Residents | None:
 def _presence(bundles: Sequence[MonthBundle]) -> dict[int, Estimate]:
     bins: dict[int, list[Estimate]] = {}
     for bundle in bundles:
-        rows = bundle.rows[bundle.rows["sim_country"] == ALL]
-        for start, group in rows[rows["resolution"] == rows["resolution"].min()].groupby("bin_start_h", sort=True):
-            bins.setdefault(int(start), []).append(total(_estimates(group)))
+        for start, group in bundle.rows.groupby("bin_start_h", sort=True):
+            bins.setdefault(int(start), []).append(whole_of(group))
     return {start: mean_of(weeks) for start, weeks in sorted(bins.items())}
 
 
