@@ -94,6 +94,10 @@ ENGLISH: Final = Words(
     arrived="In",
     left="Out",
     net="Net",
+    net_untold=(
+        "No net: {share} of the relocations are in no row, and the cut shows the larger direction of a pair first. It "
+        "is told where that share is {most} at most."
+    ),
     below_cut="below the cut",
     visits="Visits from zones of home",
     visits_more="Visited cells in a week, mean of the weeks, of pairs with a row in every week.",

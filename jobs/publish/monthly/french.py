@@ -109,6 +109,10 @@ _WORDS: Final = Words(
     arrived="Entrées",
     left="Sorties",
     net="Solde",
+    net_untold=(
+        "Pas de solde : {share} des changements de résidence ne figurent dans aucune ligne, et le seuil laisse "
+        "d'abord paraître le sens le plus fort d'une paire. Il est donné si cette part est d'au plus {most}."
+    ),
     below_cut="sous le seuil",
     visits="Visites depuis les zones de domicile",
     visits_more="Cellules visitées dans la semaine, moyenne des semaines, des paires présentes chaque semaine.",

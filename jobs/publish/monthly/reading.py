@@ -11,6 +11,7 @@ from jobs.publish.archive import read_bundle_files
 from jobs.publish.bundle import CARD_NAME
 from jobs.publish.card import Card, read_card
 from jobs.publish.operators import require_one_operator
+from jobs.publish.released import Released
 from jobs.publish.verify import VerificationReport, verified
 from jobs.publish.zones import LEVEL_COLUMNS
 from privacy.approval import Trust
@@ -47,6 +48,11 @@ class MonthBundle:
     def period(self) -> Period:
         """What it describes."""
         return Period.parse(self.card.period)
+
+    @property
+    def released(self) -> Released:
+        """The same, as readers of one product hold it."""
+        return Released(self.report, self.rows, {"type": "FeatureCollection", "features": list(self.zones)})
 
 
 @dataclass(frozen=True)

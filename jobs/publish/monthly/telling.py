@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 from jobs.publish.card import Card
-from jobs.publish.monthly.figures import Balance, Figures, Flow, Flows, mean_of
+from jobs.publish.indicators.intensity import MOST_UNPLACED
+from jobs.publish.monthly.figures import Balances, Figures, Flow, Flows, mean_of
 from jobs.publish.monthly.notes import notes_of
 from jobs.publish.monthly.pictures import (
     flows_map,
@@ -81,7 +82,7 @@ def _numbers(figures: Figures) -> dict[str, int]:
     """Number the zones of all lists, each as listed."""
     flows = (*_listed(figures.trips), *_listed(figures.visits))
     ends = [end for flow in flows for end in (flow.origin, flow.destination)]
-    zones = dict.fromkeys([*ends, *(balance.zone for balance in figures.balances)])
+    zones = dict.fromkeys([*ends, *(balance.zone for balance in figures.balances.zones)])
     return {zone: number for number, zone in enumerate(zones, 1)}
 
 
@@ -109,7 +110,7 @@ def _key_figure(label: str, number: Estimate | None, words: Words) -> KeyFigure:
 
 def _maps(figures: Figures, atlas: Atlas, words: Words) -> tuple[MapView, ...]:
     zones = figures.residents.zones if figures.residents else {}
-    homes = residents_map(zones, [balance.zone for balance in figures.balances], atlas, words)
+    homes = residents_map(zones, [balance.zone for balance in figures.balances.zones], atlas, words)
     legend = residents_legend(zones, words.locale) if zones else ()
     ways = flows_map(figures.trips, atlas, words)
     return (MapView(homes, words.map_residents_more, legend), MapView(ways, words.map_flows_more, ()))
@@ -137,19 +138,30 @@ def _visits(visits: Flows | None, atlas: Atlas, words: Words) -> Table:
     return Table(*told, frozenset({2, 3}), frozenset({0, 1}), tuple(range(5)))
 
 
-def _balances(balances: Sequence[Balance], atlas: Atlas, words: Words) -> Table:
-    heads = (words.zone, words.arrived, words.left, words.net)
+def _balances(balances: Balances, atlas: Atlas, words: Words) -> Table:
+    locale, with_net = words.locale, balances.net_is_told
+    heads = (words.zone, words.arrived, words.left, *([words.net] if with_net else []))
     rows = tuple(
         (
             atlas.name(one.zone),
             _moved(one.arrived, words),
             _moved(one.left, words),
-            words.locale.signed(one.net),
+            *([locale.signed(one.net)] if with_net else []),
         )
-        for one in balances
+        for one in balances.zones
     )
-    told = (words.balances, words.balances_more, heads, rows, words.balances_none)
-    return Table(*told, frozenset({1, 2, 3}), frozenset({0}), tuple(range(4)))
+    shares = {"share": locale.in_percent(balances.unplaced), "most": locale.in_percent(MOST_UNPLACED)}
+    return Table(
+        title=words.balances,
+        more=words.balances_more,
+        heads=heads,
+        rows=rows,
+        empty=words.balances_none,
+        numbers=frozenset({1, 2, 3}),
+        names=frozenset({0}),
+        on_paper=tuple(range(len(heads))),
+        note="" if with_net else words.net_untold.format(**shares),
+    )
 
 
 def _moved(number: Estimate | None, words: Words) -> str:

@@ -69,6 +69,7 @@ class Words:
     arrived: str
     left: str
     net: str
+    net_untold: str
     below_cut: str
 
     visits: str
