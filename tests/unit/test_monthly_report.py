@@ -326,6 +326,20 @@ def test_bundles_of_two_operators_are_refused_and_of_two_keys_of_one_the_other_i
     assert one_of_each_release([first, first], MONTH).superseded == ()
 
 
+def test_releases_of_single_days_are_no_weeks_and_have_parameters_of_their_own(bundles, told):
+    week = bundles.of("od_trips")[0]
+    privacy = week.card.privacy.model_copy(update={"publish_sigma": 9.5})
+    card = week.card.model_copy(update={"period": "2026-03-29", "privacy": privacy})
+    day = replace(week, report=replace(week.report, card=card, sha256="d" * 64))
+    both = replace(bundles, bundles=(*bundles.bundles, day))
+    assert both.weekly("od_trips") == bundles.of("od_trips")
+    made = report_of_bundles(both, ENGLISH, keys_known=False)
+    assert (made.flows, made.visits) == (told().flows, told().visits)
+    assert made.flows.more.startswith("Trips in the one week released")
+    rows = [row for row in made.parameters.rows if row[0] == ENGLISH.products["od_trips"]]
+    assert [(row[2], row[4]) for row in rows] == [("1 day", "9.5"), ("1 week", f"{week.card.cut:.1f}")]
+
+
 def test_an_empty_release_says_that_no_pair_stands_above_the_cut(bundles):
     trips = bundles.of("od_trips")[0]
     empty = replace(trips, rows=trips.rows[trips.rows["status"] == "remainder"])

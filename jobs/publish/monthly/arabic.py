@@ -158,6 +158,36 @@ ARABIC: Final = Words(
     product="المنتج",
     what="ما يُحصى",
     releases="الإصدارات",
+    days=Counted(
+        {
+            "zero": "لا أيام",
+            "one": "يوم واحد",
+            "two": "يومان",
+            "few": "{count} أيام",
+            "many": "{count} يوماً",
+            "other": "{count} يوم",
+        }
+    ),
+    weeks=Counted(
+        {
+            "zero": "لا أسابيع",
+            "one": "أسبوع واحد",
+            "two": "أسبوعان",
+            "few": "{count} أسابيع",
+            "many": "{count} أسبوعاً",
+            "other": "{count} أسبوع",
+        }
+    ),
+    months=Counted(
+        {
+            "zero": "لا أشهر",
+            "one": "شهر واحد",
+            "two": "شهران",
+            "few": "{count} أشهر",
+            "many": "{count} شهراً",
+            "other": "{count} شهر",
+        }
+    ),
     levels=f"{LRI}σ{PDI} بحسب المستوى",
     level=f"{LRI}{{level}}: {{sigma}}{PDI}",
     level_of_country="المجموع: {sigma}",

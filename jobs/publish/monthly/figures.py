@@ -186,17 +186,14 @@ def figures_of(month: MonthBundles) -> Figures:
     relocations = month.of("relocations")
     return Figures(
         residents=_residents(month.of("residents")),
-        trips=flows_of([one.rows for one in month.of("od_trips") if one.period.n_days == _WEEK], MOST_FLOWS),
-        presence=_presence(month.of("presence")),
-        visits=flows_of([one.rows for one in month.of("home_visits")], MOST_VISITS),
+        trips=flows_of([one.rows for one in month.weekly("od_trips")], MOST_FLOWS),
+        presence=_presence(month.weekly("presence")),
+        visits=flows_of([one.rows for one in month.weekly("home_visits")], MOST_VISITS),
         relocations=flows_of([one.rows for one in relocations], MOST_FLOWS),
         balances=_balances(relocations),
         churn=_churn(month.of("churn")),
         active={one.period.first_day: whole_of(one.rows) for one in month.of("active_subscribers")},
     )
-
-
-_WEEK: Final = 7
 
 
 def mean_of(numbers: Sequence[Estimate]) -> Estimate:

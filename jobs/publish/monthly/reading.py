@@ -16,7 +16,7 @@ from jobs.publish.verify import VerificationReport, verified
 from jobs.publish.zones import LEVEL_COLUMNS
 from privacy.approval import Trust
 from privacy.signing import PublicKey
-from privacy.unit import Period, PrivacyMonth
+from privacy.unit import Period, PeriodKind, PrivacyMonth
 from schemas.errors import BundleError, ConfigError
 
 TOLD: Final = (
@@ -72,6 +72,10 @@ class MonthBundles:
     def of(self, product: str) -> tuple[MonthBundle, ...]:
         """Return the bundles of a product, in the order of their periods."""
         return tuple(bundle for bundle in self.bundles if bundle.card.product == product)
+
+    def weekly(self, product: str) -> tuple[MonthBundle, ...]:
+        """Return those of them that are of a week: what means over weeks are made of."""
+        return tuple(bundle for bundle in self.of(product) if bundle.period.kind is PeriodKind.WEEK)
 
     @property
     def told(self) -> tuple[MonthBundle, ...]:

@@ -18,11 +18,13 @@ from jobs.publish.monthly.view import Picture, Report
 from jobs.publish.monthly.words import Words
 from jobs.publish.paper.atlas import Atlas
 from jobs.publish.paper.charts import Series, chart_of
+from jobs.publish.paper.locales import Counted
 from jobs.publish.paper.provenance import delta_text, protected
 from jobs.publish.paper.view import KeyFigure, MapView, Table
 from jobs.publish.situation.estimate import Estimate, Trust
 from jobs.publish.situation.geometry import Ground
 from privacy.marginals import BIN_HOURS
+from privacy.unit import PeriodKind
 
 BLUE = "#0b4f8a"
 
@@ -52,7 +54,7 @@ def report_of(month: MonthBundles, figures: Figures, ground: Ground, words: Word
         kind=words.kind.format(month=locale.inserted(str(month.month)), first=ends[0], last=ends[1]),
         key_figures=_key_figures(figures, words),
         maps=_maps(figures, atlas, words),
-        flows=_flows(figures.trips, len(month.of("od_trips")), atlas, words),
+        flows=_flows(figures.trips, len(month.weekly("od_trips")), atlas, words),
         pyramid=_pyramid(figures, words),
         charts=_charts(figures, words),
         balances=_balances(figures.balances, atlas, words),
@@ -191,11 +193,17 @@ def _parameters(month: MonthBundles, words: Words) -> Table:
     deltas = [at.delta for at in month.told[0].card.privacy.epsilon] if month.told else []
     epsilons = tuple(words.epsilon.format(delta=delta_text(delta)) for delta in deltas)
     heads = (words.product, words.what, words.releases, words.levels, words.cut, words.rho, *epsilons)
-    rows = tuple(_parameter_row(month.of(p), words) for p in TOLD if month.of(p))
+    rows = tuple(_parameter_row(bundles, words) for p in TOLD for bundles in _by_kind(month.of(p)))
     numbers = frozenset({2, 4, *range(5, len(heads))})
     on_paper = (0, *range(2, len(heads)))
     told = (words.parameters, words.parameters_more, heads, rows, words.parameters_none)
     return Table(*told, numbers, frozenset({0, 3}), on_paper)
+
+
+def _by_kind(bundles: Sequence[MonthBundle]) -> list[tuple[MonthBundle, ...]]:
+    """Releases of days, of weeks and of months apart: each kind has parameters of its own."""
+    found = ([one for one in bundles if one.period.kind is kind] for kind in PeriodKind)
+    return [tuple(one) for one in found if one]
 
 
 def _parameter_row(bundles: Sequence[MonthBundle], words: Words) -> tuple[str, ...]:
@@ -204,12 +212,16 @@ def _parameter_row(bundles: Sequence[MonthBundle], words: Words) -> tuple[str, .
     return (
         words.products[card.product],
         words.counts[card.product],
-        locale.number(len(bundles)),
+        locale.counted(_periods(bundles[-1].period.kind, words), len(bundles)),
         _levels(card, words),
         cut,
         locale.number(card.privacy.claimed_micro_rho / 1e6, 4),
         *(locale.number(at.epsilon, 2) for at in card.privacy.epsilon),
     )
+
+
+def _periods(kind: PeriodKind, words: Words) -> Counted:
+    return {PeriodKind.DAY: words.days, PeriodKind.WEEK: words.weeks, PeriodKind.MONTH: words.months}[kind]
 
 
 def _levels(card: Card, words: Words) -> str:

@@ -106,6 +106,9 @@ class Words:
     product: str
     what: str
     releases: str
+    days: Counted
+    weeks: Counted
+    months: Counted
     levels: str
     level: str
     level_of_country: str
