@@ -60,6 +60,7 @@ ENGLISH = WORDS["en"]
 PRODUCTS = ("residents", "presence", "home_visits", "relocations", "churn", "active_subscribers")
 HOSTILE = '<script>alert("x")</script> & $\\frac$'
 PAIR = ("origin", "destination")
+CODE = re.compile(r"\b[0-9a-f]{15}\b")
 
 
 @pytest.fixture(scope="module")
@@ -371,6 +372,29 @@ def test_what_no_row_shows_is_told_with_its_interval(figures, told):
     assert below.texts[-1] == ENGLISH.below_absence
 
 
+def test_every_number_of_a_zone_is_explained_by_its_place_and_code_on_page_and_second_sheet(figures, told):
+    report = told()
+    flows = (*figures.trips.flows, *figures.visits.flows)
+    used = {
+        *(end for flow in flows for end in (flow.origin, flow.destination)),
+        *(b.zone for b in figures.balances.zones),
+    }
+    codes = {CODE.search(line)[0]: int(line.split(" ")[0]) for line in report.key}
+    assert codes.keys() == used
+    assert sorted(codes.values()) == list(range(1, len(used) + 1))
+    latitude, longitude = h3.cell_to_latlng(figures.balances.zones[0].zone)
+    (line,) = (one for one in report.key if figures.balances.zones[0].zone in one)
+    assert f"{abs(latitude):.1f}" in line
+    assert f"{abs(longitude):.1f}" in line
+    assert set(report.key) <= set(Reader(page_html(report).decode()).texts)
+    assert set(report.key) <= set(report_sheets(report)[1].texts)
+
+
+def test_who_points_at_a_zone_reads_its_code(figures, told):
+    tips = " ".join(Reader(page_html(told()).decode()).texts)
+    assert set(figures.residents.zones) <= set(CODE.findall(tips))
+
+
 def test_the_sources_name_every_bundle_with_its_digest(bundles, told):
     sources = told().sources
     for bundle in bundles.bundles:
@@ -489,7 +513,7 @@ def unmarked(texts):
         rest = text
         while (shorter := re.sub(r"⟦[^⟦⟧]*⟧", "", rest)) != rest:
             rest = shorter
-        outside += [rest] if re.search(r"[A-Za-z]", rest) else []
+        outside += [rest] if re.search(r"[A-Za-z]", CODE.sub("", rest)) else []
     return outside
 
 

@@ -102,6 +102,7 @@ ENGLISH: Final = Words(
     visits="Visits from zones of home",
     visits_more="Visited cells in a week, mean of the weeks, of pairs with a row in every week.",
     visits_none="No pair has a row in every week, or visits were not released.",
+    key="Zones by number: name or place, and code",
     home="Home",
     visited="Visited",
     visited_cells="Visited cells",

@@ -117,6 +117,7 @@ _WORDS: Final = Words(
     visits="Visites depuis les zones de domicile",
     visits_more="Cellules visitées dans la semaine, moyenne des semaines, des paires présentes chaque semaine.",
     visits_none="Aucune paire n'a de ligne chaque semaine, ou les visites n'ont pas été publiées.",
+    key="Zones par numéro : nom ou lieu, et code",
     home="Domicile",
     visited="Zone visitée",
     visited_cells="Cellules visitées",

@@ -59,6 +59,7 @@ def report_of(month: MonthBundles, figures: Figures, ground: Ground, words: Word
         charts=_charts(figures, words),
         balances=_balances(figures.balances, atlas, words),
         visits=_visits(figures.visits, atlas, words),
+        key=tuple(_keyed(zone, atlas) for zone in atlas.numbers),
         notes=notes_of(month, figures, words),
         parameters=_parameters(month, words),
         counted=tuple(
@@ -86,6 +87,12 @@ def _numbers(figures: Figures) -> dict[str, int]:
     ends = [end for flow in flows for end in (flow.origin, flow.destination)]
     zones = dict.fromkeys([*ends, *(balance.zone for balance in figures.balances.zones)])
     return {zone: number for number, zone in enumerate(zones, 1)}
+
+
+def _keyed(zone: str, atlas: Atlas) -> str:
+    name, told = atlas.ground.names.get(zone), atlas.locale.inserted
+    where = told(name) if name else atlas.position(zone)
+    return " \u2013 ".join((str(atlas.numbers[zone]), where, told(zone)))
 
 
 def _listed(flows: Flows | None) -> tuple[Flow, ...]:

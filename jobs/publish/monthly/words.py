@@ -75,6 +75,7 @@ class Words:
     visits: str
     visits_more: str
     visits_none: str
+    key: str
     home: str
     visited: str
     visited_cells: str
