@@ -56,12 +56,8 @@ class PairErrors:
 
     @property
     def total_sd(self) -> float:
-        """Error of rows and remainder together: that of the sum of the coarsest measurements.
-
-        The remainder states it plus the root of the rows' variances.
-        """
-        rows = np.delete(self.sd, self.remainder)
-        return max(0.0, float(self.sd[self.remainder]) - float(np.sqrt(np.sum(rows**2))))
+        """Error of rows and remainder together: that of the sum of the coarsest measurements."""
+        return error_of_total(self.sd, self.remainder)
 
     def sd_of(self, weights: Floats) -> float:
         """Return an upper bound of the standard deviation of the error of a sum of rows.
@@ -100,6 +96,17 @@ class PairErrors:
         """The larger of two variances, and what coarser rows share: by the noise, and as if rows were independent."""
         own, shared = self._own(weights[None, :])
         return max(float(np.sum(own**2)), float(np.sum((weights * self.sd) ** 2))) + float(shared[0] ** 2)
+
+
+def error_of_total(sd: Floats, remainder: int) -> float:
+    """Return the error of rows and remainder together: the remainder states it plus the root of the rows' variances.
+
+    Args:
+        sd: Standard deviation that each row states.
+        remainder: Position of the remainder.
+    """
+    rows = np.delete(sd, remainder)
+    return max(0.0, float(sd[remainder]) - float(np.sqrt(np.sum(rows**2))))
 
 
 def pair_errors(bundle: Released, zones: DrawnZones) -> PairErrors:

@@ -10,6 +10,7 @@ import h3
 import pandas as pd
 
 from jobs.publish.card import Card
+from jobs.publish.operators import require_one_operator
 from jobs.publish.verify import VerificationReport, verified
 from jobs.publish.zones import LEVEL_COLUMNS
 from privacy.approval import Trust
@@ -108,13 +109,7 @@ def require_alike(bundles: Sequence[Released], *, trusted: bool = False) -> None
             raise BundleError(
                 f"{names} are over different zones.", "bundles over one layer of zones", "take bundles of one zoning"
             )
-        if other.report.signer != first.report.signer and not trusted:
-            raise BundleError(
-                f"{names} are signed by different keys, so they may be of different operators, whose subscribers "
-                "overlap in a way that nobody knows.",
-                "bundles of one operator",
-                "work operator by operator; where one operator changed its key, give its list with --trust",
-            )
+    require_one_operator(((one.card.slug, one.report.signer) for one in bundles), trusted=trusted)
 
 
 def only(bundles: Sequence[Released], product: str) -> list[Released]:

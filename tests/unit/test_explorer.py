@@ -31,11 +31,12 @@ from jobs.publish.forms import FORMS
 from jobs.publish.od_map import Projection
 from jobs.publish.readme import PAGE_NAME, readme_text
 from jobs.publish.situation.figures import LEVELS, figures_of
+from jobs.publish.situation.run import Keys
 from jobs.publish.sums import SIGNATURE_NAME, SUMS_NAME, sums_bytes
 from jobs.publish.tables import public_contract
 from jobs.publish.verify import verify_bundle
 from schemas.errors import BundleError, ConfigError, InputError
-from tests.approvals import key_of
+from tests.approvals import key_of, trust
 from tests.explorers import example_names, files_of_example, flood, page_of, sized, source_of, trips
 from tests.unit.test_bundle_example import example_release
 
@@ -314,13 +315,13 @@ def test_a_bundle_whose_readme_names_a_page_that_is_gone_is_refused(tmp_path):
         verify_bundle(written(tmp_path / "bundle", files))
 
 
-def written(folder, files):
+def written(folder, files, signer="gate"):
     """A bundle with sums and a signature of its own."""
     files = {name: content for name, content in files.items() if name not in (SUMS_NAME, SIGNATURE_NAME)}
     files |= {SUMS_NAME: sums_bytes(files)}
     folder.mkdir()
     for name, content in (
-        files | {SIGNATURE_NAME: signature_bytes("od_trips_2026-W10_r1", files, key_of("gate"))}
+        files | {SIGNATURE_NAME: signature_bytes("od_trips_2026-W10_r1", files, key_of(signer))}
     ).items():
         (folder / name).write_bytes(content)
     return folder
@@ -335,6 +336,19 @@ def test_bundles_are_verified_before_they_are_shown(tmp_path):
     with pytest.raises(BundleError):
         write_explorer([bundle], tmp_path / "other.html")
     assert not (tmp_path / "other.html").exists()
+
+
+def test_bundles_of_two_operators_are_refused_and_two_keys_of_one_are_known_by_its_list(tmp_path):
+    folders = [written(tmp_path / name, files_of_example(), name) for name in ("gate", "former gate", "stranger")]
+    with pytest.raises(BundleError, match="signed by different keys"):
+        write_explorer(folders[::2], tmp_path / "explorer.html")
+    assert not (tmp_path / "explorer.html").exists()
+
+    listed = Keys(trust=trust())
+    pages = [
+        write_explorer(order, tmp_path / "e.html", keys=listed).read_bytes() for order in (folders[:2], folders[1::-1])
+    ]
+    assert pages[0] == pages[1]
 
 
 @pytest.mark.parametrize("content", [b"code,name\n1,a\n", b"\xff\xfe\x00", b"zone,name\n86\n"])

@@ -25,22 +25,33 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from jobs.cli import app
-from jobs.publish.bundle import publish
+from jobs.publish.bundle import bundle_files
 from jobs.publish.card import read_card
-from jobs.publish.monthly.figures import Balance, breaks_in, figures_of, flows_of
+from jobs.publish.country import whole_of
+from jobs.publish.drawn_zones import drawn_zones
+from jobs.publish.indicators.intensity import MOST_UNPLACED
+from jobs.publish.indicators.moves import moves_of
+from jobs.publish.monthly.figures import Balances, breaks_in, figures_of, flows_of
 from jobs.publish.monthly.languages import WORDS
 from jobs.publish.monthly.page import page_html
 from jobs.publish.monthly.pictures import apart, classes_of
-from jobs.publish.monthly.reading import TOLD, one_of_each_release, read_month
+from jobs.publish.monthly.reading import TOLD, MonthBundle, one_of_each_release, read_month
 from jobs.publish.monthly.report import report_pdf, report_sheets
 from jobs.publish.monthly.run import report_of_bundles, write_report
+from jobs.publish.monthly.telling import report_of
 from jobs.publish.paper.catalogue import each_text
 from jobs.publish.situation.estimate import Estimate, Share
+from jobs.publish.situation.geometry import ground_of
 from privacy.unit import PrivacyMonth
 from schemas.errors import BundleError, ConfigError
-from tests.approvals import clearance_for
+from tests.approvals import clearance_for, key_of
+from tests.boundaries import by_unit
 from tests.papers import assert_well_set
+from tests.readers import drawn
 from tests.unit import test_bundle_example
+from tests.unit.test_admin_bundle import CELLS as COAST
+from tests.unit.test_admin_bundle import exact, units
+from tests.unit.test_bundle_example import plan_for
 from tests.unit.test_product_bundles import files_of, written
 
 ROOT = Path(__file__).parents[2]
@@ -49,6 +60,7 @@ ENGLISH = WORDS["en"]
 PRODUCTS = ("residents", "presence", "home_visits", "relocations", "churn", "active_subscribers")
 HOSTILE = '<script>alert("x")</script> & $\\frac$'
 PAIR = ("origin", "destination")
+CODE = re.compile(r"\b[0-9a-f]{15}\b")
 
 
 @pytest.fixture(scope="module")
@@ -58,8 +70,10 @@ def folders(tmp_path_factory):
     plan = replace(test_bundle_example.plan_for(test_bundle_example.coast(6)), country="Numenia")
     with patch.object(test_bundle_example, "plan_for", lambda _: plan):
         release = test_bundle_example.example_release.__wrapped__(radius=6)
-    trips = publish(release, clearance_for(release), root / "trips").folder
-    return [*made, trips.rename(root / "od_trips")]
+    return [
+        *made,
+        written(root / "od_trips", bundle_files(release, clearance_for(release)), "od_trips", release.card["period"]),
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -116,10 +130,21 @@ def summed(rows):
 # The numbers are the bundles'
 
 
-def test_residents_of_the_country_are_the_sum_of_its_strata(folders, figures):
+def test_residents_of_the_country_are_the_sum_of_its_coarsest_zones_and_not_of_more_rows_of_strata(folders, figures):
     rows = rows_in(folders, "residents")
-    value, sd = summed(rows[rows["zone"].isna()])
+    coarsest = rows[(rows["resolution"] == rows["resolution"].min()) & (rows["sex"] == "all")]
+    value, sd = summed(coarsest[coarsest["age_band"] == "all"])
     assert (figures.residents.whole.value, figures.residents.whole.sd) == (pytest.approx(value), pytest.approx(sd))
+
+
+def test_a_row_of_the_country_goes_before_sums_and_a_breakdown_is_added_up_only_where_nothing_else_is():
+    columns = ["zone", "resolution", "sex", "value", "noise_sd"]
+    strata = [(None, np.nan, "female", 60.0, 3.0), (None, np.nan, "male", 45.0, 4.0)]
+    zones = [("z", 4.0, "all", 100.0, 2.0), ("y", 5.0, "all", 98.0, 9.0)]
+    own = [(None, np.nan, "all", 101.0, 1.0)]
+    tables = (strata, strata + zones, strata + zones + own)
+    found = [whole_of(pd.DataFrame(rows, columns=columns)) for rows in tables]
+    assert found == [Estimate(105.0, 5.0), Estimate(100.0, 2.0), Estimate(101.0, 1.0)]
 
 
 def test_the_pyramid_holds_every_stratum_and_names_those_that_are_not_held(folders, figures):
@@ -197,24 +222,61 @@ def test_rows_that_hold_a_rest_are_no_flows():
 
 def test_moves_in_and_out_are_those_of_rows_between_coarse_zones(folders, figures):
     rows = rows_in(folders, "relocations").query("status != 'remainder'")
-    balance = {one.zone: one for one in figures.balances}
+    balance = {one.zone: one for one in figures.balances.zones}
     level = int(rows["res_from"].min())
     ends = [rows[end].map(lambda zone: h3.cell_to_parent(zone, level)) for end in PAIR]
+    assert balance
     for zone, one in balance.items():
         leaving = rows[(ends[0] == zone) & (ends[1] != zone)]
         if one.left is None:
             assert leaving.empty
         else:
-            assert (one.left.value, one.left.sd) == (
-                pytest.approx(leaving["value"].sum()),
-                pytest.approx(leaving["noise_sd"].sum()),
-            )
+            assert one.left.value == pytest.approx(leaving["value"].sum())
 
 
-def test_a_net_is_told_where_both_ends_have_rows_and_its_error_is_the_worst_one():
-    both = Balance("a", Estimate(100.0, 10.0), Estimate(40.0, 5.0))
-    assert (both.net.value, both.net.sd) == (60.0, 15.0)
-    assert Balance("a", Estimate(100.0, 10.0), None).net is None
+def test_sums_of_moves_have_the_errors_that_indicators_give_them(bundles, figures):
+    released = bundles.of("relocations")[0].released
+    moves = moves_of(released, drawn_zones([released]), min(released.card.resolutions))
+    for one in figures.balances.zones:
+        n = moves.zones.index(one.zone)
+        told = {weights.tobytes(): number for weights, number in (
+            (moves.into[n], one.arrived), (moves.out_of[n], one.left), (moves.into[n] - moves.out_of[n], one.net),
+        ) if number}  # fmt: skip
+        assert told
+        for weights, number in told.items():
+            assert number.sd == moves.errors.sd_of(np.frombuffer(weights))
+
+
+def test_a_net_is_told_only_where_few_moves_are_in_no_zone_as_indicators_have_it(bundles, figures):
+    few, many = (Balances(figures.balances.zones, share) for share in (MOST_UNPLACED, MOST_UNPLACED + 0.01))
+    for balances in (few, many):
+        made = report_from(bundles, replace(figures, balances=balances))
+        table = made.balances
+        assert (ENGLISH.net in table.heads) == balances.net_is_told == (table.note == "")
+        assert {len(row) for row in table.rows} == {len(table.heads)}
+        shown = page_html(made).decode(), " ".join(report_sheets(made)[1].texts)
+        assert all(text.count("larger direction") == (0 if balances.net_is_told else 1) for text in shown)
+    assert "21 % of the relocations" in table.note
+
+
+def report_from(bundles, figures):
+    return report_of(bundles, figures, ground_of(bundles.zones), ENGLISH, keys_known=False)
+
+
+def test_relocations_between_administrative_units_have_balances_too(bundles):
+    plan = by_unit(plan_for(COAST), units())
+    trips = drawn(plan, exact(plan)[0], seed=1)
+    card = trips.card.model_copy(update={"product": "relocations"})
+    report = replace(bundles.of("relocations")[0].report, card=card)
+    one = MonthBundle(report, trips.rows, tuple(trips.zones["features"]))
+    found = figures_of(replace(bundles, bundles=(one,))).balances
+    inside = dict(zip(units().at(2), units().at(1), strict=True))
+    rows = trips.rows[trips.rows["status"] != "remainder"]
+    came = rows[
+        [inside.get(a, a) != inside.get(b, b) for a, b in zip(rows["origin"], rows["destination"], strict=True)]
+    ]
+    came = came.groupby(came["destination"].map(lambda zone: inside.get(zone, zone)))["value"].sum()
+    assert {z.zone: z.arrived.value for z in found.zones if z.arrived} == pytest.approx(came.to_dict())
 
 
 def test_a_day_that_differs_clearly_from_the_others_is_a_break_and_noise_is_none():
@@ -246,13 +308,37 @@ def test_missing_days_weeks_and_products_are_said(folders, told):
 def test_of_two_revisions_the_later_is_told_and_the_other_named(bundles):
     first = bundles.of("residents")[0]
     card = first.card.model_copy(update={"revision": 2})
-    second = replace(first, report=replace(first.report, card=card))
+    second = replace(first, report=replace(first.report, card=card, sha256="2" * 64))
     for order in ([first, second], [second, first]):
         found = one_of_each_release(order, MONTH)
         assert found.bundles == (second,)
         notes = " ".join(t for note in report_of_bundles(found, ENGLISH, keys_known=False).notes for t in note.texts)
-        assert "a later revision is told: residents_2026-03_r1" in notes
+        assert "of the same release is told: residents_2026-03_r1" in notes
         assert "later revision than the first: residents_2026-03_r2" in notes
+
+
+def test_bundles_of_two_operators_are_refused_and_of_two_keys_of_one_the_other_is_named(bundles):
+    first = bundles.of("residents")[0]
+    other = replace(first, report=replace(first.report, signer=key_of("Amina").public, sha256="f" * 64))
+    with pytest.raises(BundleError, match=r"signed by different keys.*operator by operator"):
+        one_of_each_release([first, other], MONTH)
+    found = one_of_each_release([first, other], MONTH, trusted=True)
+    assert (found.bundles, found.superseded) == ((other,), ("residents_2026-03_r1",))
+    assert one_of_each_release([first, first], MONTH).superseded == ()
+
+
+def test_releases_of_single_days_are_no_weeks_and_have_parameters_of_their_own(bundles, told):
+    week = bundles.of("od_trips")[0]
+    privacy = week.card.privacy.model_copy(update={"publish_sigma": 9.5})
+    card = week.card.model_copy(update={"period": "2026-03-29", "privacy": privacy})
+    day = replace(week, report=replace(week.report, card=card, sha256="d" * 64))
+    both = replace(bundles, bundles=(*bundles.bundles, day))
+    assert both.weekly("od_trips") == bundles.of("od_trips")
+    made = report_of_bundles(both, ENGLISH, keys_known=False)
+    assert (made.flows, made.visits) == (told().flows, told().visits)
+    assert made.flows.more.startswith("Trips in the one week released")
+    rows = [row for row in made.parameters.rows if row[0] == ENGLISH.products["od_trips"]]
+    assert [(row[2], row[4]) for row in rows] == [("1 day", "9.5"), ("1 week", f"{week.card.cut:.1f}")]
 
 
 def test_an_empty_release_says_that_no_pair_stands_above_the_cut(bundles):
@@ -284,6 +370,29 @@ def test_what_no_row_shows_is_told_with_its_interval(figures, told):
     share = Share(trips.remainder.value / trips.total.value, trips.remainder.sd / trips.total.value)
     assert ENGLISH.locale.shared(share) in below.texts[0]
     assert below.texts[-1] == ENGLISH.below_absence
+
+
+def test_every_number_of_a_zone_is_explained_by_its_place_and_code_on_page_and_second_sheet(figures, told):
+    report = told()
+    flows = (*figures.trips.flows, *figures.visits.flows)
+    used = {
+        *(end for flow in flows for end in (flow.origin, flow.destination)),
+        *(b.zone for b in figures.balances.zones),
+    }
+    codes = {CODE.search(line)[0]: int(line.split(" ")[0]) for line in report.key}
+    assert codes.keys() == used
+    assert sorted(codes.values()) == list(range(1, len(used) + 1))
+    latitude, longitude = h3.cell_to_latlng(figures.balances.zones[0].zone)
+    (line,) = (one for one in report.key if figures.balances.zones[0].zone in one)
+    assert f"{abs(latitude):.1f}" in line
+    assert f"{abs(longitude):.1f}" in line
+    assert {" ".join(one.split()) for one in report.key} <= set(Reader(page_html(report).decode()).texts)
+    assert set(report.key) <= set(report_sheets(report)[1].texts)
+
+
+def test_who_points_at_a_zone_reads_its_code(figures, told):
+    tips = " ".join(Reader(page_html(told()).decode()).texts)
+    assert set(figures.residents.zones) <= set(CODE.findall(tips))
 
 
 def test_the_sources_name_every_bundle_with_its_digest(bundles, told):
@@ -404,7 +513,7 @@ def unmarked(texts):
         rest = text
         while (shorter := re.sub(r"⟦[^⟦⟧]*⟧", "", rest)) != rest:
             rest = shorter
-        outside += [rest] if re.search(r"[A-Za-z]", rest) else []
+        outside += [rest] if re.search(r"[A-Za-z]", CODE.sub("", rest)) else []
     return outside
 
 

@@ -66,11 +66,11 @@ def files_of(product, **fields):
     return bundle_files(made(product, **fields), clearance_for(made(product, **fields)))
 
 
-def written(folder, files, product):
+def written(folder, files, product, period=None):
     """A bundle of a forger, who can count digests and sign too."""
     files = {name: content for name, content in files.items() if name not in (SUMS_NAME, SIGNATURE_NAME)}
     files |= {SUMS_NAME: sums_bytes(files)}
-    slug = f"{product}_{PERIODS[product]}_r1"
+    slug = f"{product}_{period or PERIODS[product]}_r1"
     folder.mkdir()
     for name, content in (files | {SIGNATURE_NAME: signature_bytes(slug, files, key_of("forger"))}).items():
         (folder / name).write_bytes(content)

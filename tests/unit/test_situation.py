@@ -20,7 +20,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobs.publish.bundle import publish
-from jobs.publish.displacement_series import excess
+from jobs.publish.displacement_series import excess, returns
+from jobs.publish.explorer.words import catalogue
 from jobs.publish.paper.atlas import Atlas
 from jobs.publish.paper.catalogue import each_text
 from jobs.publish.paper.sheet import Type, fitted, width_of, wrapped
@@ -40,7 +41,7 @@ from jobs.publish.situation.view import Event, Provenance
 from privacy.unit import Period
 from schemas.errors import BundleError, ConfigError, InputError
 from schemas.network import FEED, NETWORK_STATUS, PHONES
-from tests.approvals import clearance_for
+from tests.approvals import clearance_for, key_of
 from tests.papers import assert_well_set
 from tests.situations import DAYS, WEEK_BEFORE, flood_bundles, flood_releases
 from tests.unit.test_bundle_example import example_release
@@ -228,8 +229,28 @@ def test_what_became_of_the_excess_is_told_from_its_peak_on(ground):
     found = figures_of(rows_of(*(area_rows(day, away, sd=1.0) for day, away in days.items())), ONSET)
     made = situation_of(found, FLOOD, ground, TOLD, None, TODAY, ENGLISH)
     assert made.course == (
-        "Since the peak (8 Apr), 75 (75 to 75) % of the excess is no longer away. It took 2 days for half of it."
+        "Since the peak (8 Apr), 75 (75 to 75) % of the excess is no longer away. "
+        "It took 2 days (1 to 2) for half of it."
     )
+
+
+@pytest.mark.parametrize(
+    ("sd", "said"), [(20.0, "It took 2 days (1 to 3) for half of it."), (25.0, "It took 2 days (1 or more) for half")]
+)
+def test_how_long_half_of_the_return_took_is_told_with_its_interval(ground, sd, said):
+    days = {WEEK_BEFORE: 100.0, "2026-04-08": 1_100.0, "2026-04-09": 700.0, "2026-04-10": 580.0, "2026-04-11": 500.0}
+    found = figures_of(rows_of(*(area_rows(day, away, sd=sd) for day, away in days.items())), ONSET)
+    half = returns(found.moments, found.usual).half_life
+    made = situation_of(found, FLOOD, ground, TOLD, None, TODAY, ENGLISH)
+    assert (round(half.earliest), half.latest and round(half.latest)) == (1, None if "more" in said else 3)
+    assert said in made.course
+
+
+def test_a_stock_is_called_no_flow_in_any_language(ground, figures):
+    for words in WORDS.values():
+        table = situation_of(figures, FLOOD, ground, TOLD, None, TODAY, words).flows
+        assert not re.search("flow|flux|تدفق", " ".join((table.title, table.more, table.empty, table.cut_title)))
+        assert not re.search("flow|flux|تدفق", " ".join(words.flows.forms.values()))
 
 
 def test_at_the_peak_nothing_is_said_of_return(ground):
@@ -264,7 +285,34 @@ def test_the_headline_gives_number_interval_place_and_day(bundles, situation):
     assert situation.headline == (
         f"About {n} phone subscribers were away from their homes in the flooded area on 10 April 2026."
     )
-    assert situation.age == "Data up to 10 April 2026: 3 days old on 13 April 2026. " + ENGLISH.provisional
+    assert situation.age == "Data up to 10 April 2026: 3 days old on 13 April 2026."
+
+
+@pytest.mark.parametrize(
+    ("until", "provisional", "said"),
+    [(ONSET, True, ENGLISH.provisional), (TODAY, False, ENGLISH.settled), (None, False, "")],
+)
+def test_the_page_says_of_late_records_what_the_card_says_and_nothing_where_it_is_silent(
+    figures, ground, until, provisional, said
+):
+    told = replace(TOLD, provisional=provisional, delivered_until=until)
+    age = situation_of(figures, FLOOD, ground, told, None, TODAY, ENGLISH).age
+    assert [text for text in (ENGLISH.provisional, ENGLISH.settled) if text in age] == ([said] if said else [])
+    assert age == age.strip()
+
+
+def test_a_card_without_a_day_of_delivery_is_provisional_nowhere(bundles):
+    card = bundles.latest.card.model_copy(update={"delivered_until": None})
+    latest = replace(bundles.latest, report=replace(bundles.latest.report, card=card))
+    told = replace(bundles, bundles=(*bundles.bundles[:-1], latest))
+    made = situation_of_bundles(told, today=TODAY, network=None, keys_known=False, words=ENGLISH)
+    assert not card.is_provisional
+    assert ENGLISH.provisional not in made.age
+
+
+@pytest.mark.parametrize("language", WORDS)
+def test_page_and_explorer_say_the_same_of_late_records(language):
+    assert WORDS[language].provisional.split() == catalogue(language)["provisional"].split()
 
 
 def test_the_page_says_from_which_distance_on_somebody_is_away_as_the_card_does(situation, figures, ground):
@@ -539,6 +587,13 @@ def test_bundles_of_another_product_or_of_two_events_are_refused(bundles, tmp_pa
     other = replace(bundles.latest, event=bundles.latest.event.model_copy(update={"id": "another"}))
     with pytest.raises(BundleError, match="different events"):
         one_of_each_period([*bundles.bundles, other])
+
+
+def test_bundles_of_two_operators_are_refused(bundles):
+    other = replace(bundles.latest, report=replace(bundles.latest.report, signer=key_of("Amina").public))
+    with pytest.raises(BundleError, match="signed by different keys"):
+        one_of_each_period([*bundles.bundles, other])
+    assert one_of_each_period([*bundles.bundles, other], trusted=True).event == bundles.event
 
 
 def test_no_bundle_is_no_page():

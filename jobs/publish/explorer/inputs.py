@@ -9,6 +9,8 @@ from typing import Any, Final
 import pyarrow as pa
 
 from jobs.publish.card import Card
+from jobs.publish.operators import require_one_operator
+from privacy.signing import PublicKey
 from privacy.unit import Period
 from schemas.errors import BundleError, ConfigError
 
@@ -25,12 +27,14 @@ class Source:
         table: Its public table.
         features: Features of its `zones.geojson`; none where its keys are no zones.
         digest: Name of a file and its SHA-256: what a reader compares with the bundle at hand.
+        signer: The key that signed its bundle; nothing where a bundle draws its own page, before it is signed.
     """
 
     card: Card
     table: pa.Table
     features: tuple[Mapping[str, Any], ...]
     digest: tuple[str, str]
+    signer: PublicKey | None = None
 
     @cached_property
     def period(self) -> Period:
@@ -62,11 +66,15 @@ class Series:
         return self.sources[-1]
 
 
-def series_of(sources: Iterable[Source]) -> tuple[Series, ...]:
+def series_of(sources: Iterable[Source], *, trusted: bool = False) -> tuple[Series, ...]:
     """Return the series of several releases: those of an event first, then by name.
 
+    Args:
+        sources: The releases.
+        trusted: Whether a list of one operator's keys was given: two of its keys may then have signed.
+
     Raises:
-        BundleError: They are of different countries, or some of them are synthetic and others are not.
+        BundleError: They are of different countries or operators, or some of them are synthetic and others are not.
         ConfigError: There is none.
     """
     given = list(sources)
@@ -74,13 +82,17 @@ def series_of(sources: Iterable[Source]) -> tuple[Series, ...]:
         raise ConfigError("No bundle was given.", "at least one published bundle", "name its folder or zip")
     _require_one_kind(given)
     _require_one_country(given)
+    signed = [(one.card.slug, one.signer) for one in given if one.signer is not None]
+    if signed:
+        require_one_operator(signed, trusted=trusted)
     ordered = sorted(given, key=_order)
     return tuple(Series(name, _last_revisions(group)) for name, group in groupby(ordered, key=lambda one: one.series))
 
 
-def _order(source: Source) -> tuple[bool, str, int, int, int]:
+def _order(source: Source) -> tuple[bool, str, int, int, int, str]:
     last, first = source.period.last_day.toordinal(), source.period.first_day.toordinal()
-    return source.card.product != EVENT_PRODUCT, source.series, last, first, source.card.revision
+    of_event = source.card.product == EVENT_PRODUCT
+    return not of_event, source.series, last, first, source.card.revision, source.digest[1]
 
 
 def _last_revisions(group: Iterable[Source]) -> tuple[Source, ...]:

@@ -45,7 +45,7 @@ def write_explorer(
         InputError: A table cannot be read.
     """
     known = keys or Keys()
-    series = series_of(read_source(path, known) for path in paths)
+    series = series_of((read_source(path, known) for path in paths), trusted=known.trust is not None)
     block = data_block(
         series,
         names=names_in(names) if names else None,
@@ -60,7 +60,7 @@ def read_source(path: Path, keys: Keys) -> Source:
     """Verify and read one bundle."""
     report, contents = verified(path, key=keys.publisher, trust=keys.trust, package=False)
     features = tuple(contents.zones["features"]) if contents.zones else ()
-    return Source(report.card, contents.table, features, (SUMS_NAME, report.sha256))
+    return Source(report.card, contents.table, features, (SUMS_NAME, report.sha256), report.signer)
 
 
 def names_in(path: Path) -> Mapping[str, str]:

@@ -94,10 +94,15 @@ ENGLISH: Final = Words(
     arrived="In",
     left="Out",
     net="Net",
+    net_untold=(
+        "No net: {share} of the relocations are in no row, and the cut shows the larger direction of a pair first. It "
+        "is told where that share is {most} at most."
+    ),
     below_cut="below the cut",
     visits="Visits from zones of home",
     visits_more="Visited cells in a week, mean of the weeks, of pairs with a row in every week.",
     visits_none="No pair has a row in every week, or visits were not released.",
+    key="Zones by number: name or place, and code",
     home="Home",
     visited="Visited",
     visited_cells="Visited cells",
@@ -114,7 +119,7 @@ ENGLISH: Final = Words(
     break_on="Break: on {names} the number differs from the month's median day by more than a fifth.",
     no_break="No released day differs from the median day by more than a fifth.",
     provisional="Provisional, late records were still to come: {names}.",
-    superseded="Left aside, because a later revision is told: {names}.",
+    superseded="Left aside, because a later revision or another bundle of the same release is told: {names}.",
     revised="Told in a later revision than the first: {names}.",
     no_revision="No release was revised, as far as these bundles tell.",
     clipping="Contribution bounds cut off {share} of the country's trips; one pair may lose more or less.",
@@ -128,6 +133,9 @@ ENGLISH: Final = Words(
     product="Product",
     what="What is counted",
     releases="Releases",
+    days=Counted({"one": "{count} day", "other": "{count} days"}),
+    weeks=Counted({"one": "{count} week", "other": "{count} weeks"}),
+    months=Counted({"one": "{count} month", "other": "{count} months"}),
     levels="σ by level",
     level="{level}: {sigma}",
     level_of_country="whole: {sigma}",
@@ -151,7 +159,7 @@ ENGLISH: Final = Words(
     sources="Sources, citation and revisions",
     citation=(
         "To cite: {country}, mobility statistics with differential privacy, privacy month {month}, bundles {first} to "
-        "{last} with the digests below, sealed until {sealed_on}."
+        "{last} with the digests below, last sealed on {sealed_on}."
     ),
     source="{product}, {period}, revision {revision} ({slug}), sealed {sealed_on}, {definition_id}. SHA-256 {sha256}.",
     privacy="What is protected: {unit}.",

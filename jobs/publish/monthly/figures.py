@@ -9,11 +9,15 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
+from jobs.publish.country import whole_of
+from jobs.publish.drawn_zones import drawn_zones
+from jobs.publish.indicators.intensity import MOST_UNPLACED
+from jobs.publish.indicators.moves import Moves, moves_of
 from jobs.publish.monthly.reading import MonthBundle, MonthBundles
+from jobs.publish.pair_errors import Floats, error_of_total
 from jobs.publish.situation.estimate import Estimate, Share, Trust, median_of, total
-from jobs.publish.situation.levels import finest_known, parent_of
+from jobs.publish.situation.levels import finest_known
 from privacy.intervals import Z_95
-from privacy.zoning import Zoning
 from schemas.published import ALL, APPEARED, FELL_SILENT, PUBLISHED, REMAINDER
 
 NOT_HELD: Final = "not available"
@@ -66,7 +70,10 @@ class Flows:
 
     @property
     def share_below(self) -> Share:
-        """The remainder as a share of the total; the error of the total is small beside the remainder's."""
+        """The remainder as a share of the total, its error stated from above.
+
+        The remainder's standard deviation holds that of the total and that of the rows; of the ratio, less would do.
+        """
         if self.total.trust is Trust.NOT:
             return Share(0.0, float("inf"))
         return Share(self.remainder.value / self.total.value, self.remainder.sd / self.total.value)
@@ -80,23 +87,36 @@ class Balance:
         zone: The zone.
         arrived: Who came; missing where no row shows any: that is below the cut, not zero.
         left: Who went; missing as above.
+        net: Who came less who went; missing where one of them is.
     """
 
     zone: str
     arrived: Estimate | None
     left: Estimate | None
+    net: Estimate | None
 
     @property
     def moved(self) -> float:
         """Who came and who went, as far as rows show them."""
         return sum(one.value for one in (self.arrived, self.left) if one)
 
+
+@dataclass(frozen=True)
+class Balances:
+    """Moves into zones and out of them.
+
+    Args:
+        zones: The zones with most moves.
+        unplaced: Share of all moves that is in no zone: in the remainder.
+    """
+
+    zones: tuple[Balance, ...] = ()
+    unplaced: float = 1.0
+
     @property
-    def net(self) -> Estimate | None:
-        """Who came less who went; its error is stated from above."""
-        if self.arrived is None or self.left is None:
-            return None
-        return Estimate(self.arrived.value - self.left.value, self.arrived.sd + self.left.sd)
+    def net_is_told(self) -> bool:
+        """Whether enough of the moves is in zones: the cut shows the larger direction of a pair first."""
+        return self.unplaced <= MOST_UNPLACED
 
 
 @dataclass(frozen=True)
@@ -146,7 +166,7 @@ class Figures:
         presence: Subscribers present in the country by the hour at which a bin of the day begins, mean a day.
         visits: Visits to zones by zone of home.
         relocations: Changes of residence.
-        balances: Of them, in and out by zone; empty where names of units do not tell what they lie in.
+        balances: Of them, in and out by zone.
         churn: Who appeared or fell silent.
         active: Active subscribers, the country, by day.
     """
@@ -156,7 +176,7 @@ class Figures:
     presence: Mapping[int, Estimate]
     visits: Flows | None
     relocations: Flows | None
-    balances: tuple[Balance, ...]
+    balances: Balances
     churn: Churn | None
     active: Mapping[date, Estimate]
 
@@ -166,9 +186,9 @@ def figures_of(month: MonthBundles) -> Figures:
     relocations = month.of("relocations")
     return Figures(
         residents=_residents(month.of("residents")),
-        trips=flows_of([one.rows for one in month.of("od_trips") if one.period.n_days == _WEEK], MOST_FLOWS),
-        presence=_presence(month.of("presence")),
-        visits=flows_of([one.rows for one in month.of("home_visits")], MOST_VISITS),
+        trips=flows_of([one.rows for one in month.weekly("od_trips")], MOST_FLOWS),
+        presence=_presence(month.weekly("presence")),
+        visits=flows_of([one.rows for one in month.weekly("home_visits")], MOST_VISITS),
         relocations=flows_of([one.rows for one in relocations], MOST_FLOWS),
         balances=_balances(relocations),
         churn=_churn(month.of("churn")),
@@ -176,23 +196,10 @@ def figures_of(month: MonthBundles) -> Figures:
     )
 
 
-_WEEK: Final = 7
-
-
 def mean_of(numbers: Sequence[Estimate]) -> Estimate:
     """Return the mean of estimates whose errors are independent."""
     whole = total(numbers)
     return Estimate(whole.value / len(numbers), whole.sd / len(numbers))
-
-
-def whole_of(rows: pd.DataFrame) -> Estimate:
-    """Return the country's number of a flat table: its own row, else the sum of a breakdown of it."""
-    own = rows[rows["zone"].isna()]
-    parts = own if len(own) else rows[rows["resolution"] == rows["resolution"].min()]
-    for breakdown in ("sex", "age_band", "sim_country"):
-        plain = parts[parts[breakdown] == ALL] if breakdown in parts else parts.iloc[:0]
-        parts = plain if len(plain) else parts
-    return total(_estimates(parts))
 
 
 def flows_of(tables: Sequence[pd.DataFrame], most: int) -> Flows | None:
@@ -241,11 +248,11 @@ def _sum_of_squares(sds: "pd.Series[float]") -> float:
 
 
 def _totals(rows: pd.DataFrame) -> tuple[Estimate, Estimate]:
-    """The remainder and the national total of one period; the remainder's sd is that of the total and the rows'."""
-    is_remainder = rows["status"] == REMAINDER
+    """The remainder and the national total of one period."""
+    is_remainder = (rows["status"] == REMAINDER).to_numpy()
     (remainder,) = _estimates(rows[is_remainder])
-    of_rows = sqrt(_sum_of_squares(rows.loc[~is_remainder, "noise_sd"]))
-    return remainder, Estimate(float(rows["value"].sum()), max(0.0, remainder.sd - of_rows))
+    sd = error_of_total(rows["noise_sd"].to_numpy(np.float64), int(np.flatnonzero(is_remainder)[0]))
+    return remainder, Estimate(float(rows["value"].sum()), sd)
 
 
 def _residents(bundles: Sequence[MonthBundle]) -> Residents | None:
@@ -268,33 +275,30 @@ def _residents(bundles: Sequence[MonthBundle]) -> Residents | None:
 def _presence(bundles: Sequence[MonthBundle]) -> dict[int, Estimate]:
     bins: dict[int, list[Estimate]] = {}
     for bundle in bundles:
-        rows = bundle.rows[bundle.rows["sim_country"] == ALL]
-        for start, group in rows[rows["resolution"] == rows["resolution"].min()].groupby("bin_start_h", sort=True):
-            bins.setdefault(int(start), []).append(total(_estimates(group)))
+        for start, group in bundle.rows.groupby("bin_start_h", sort=True):
+            bins.setdefault(int(start), []).append(whole_of(group))
     return {start: mean_of(weeks) for start, weeks in sorted(bins.items())}
 
 
-def _balances(bundles: Sequence[MonthBundle]) -> tuple[Balance, ...]:
-    if not bundles or bundles[-1].card.zoning is not Zoning.H3:
-        return ()
-    card, rows = bundles[-1].card, bundles[-1].rows
-    rows, level = rows[rows["status"] != REMAINDER], min(card.resolutions)
-    moved = rows.assign(
-        **{end: rows[end].map(lambda zone: parent_of(zone, level)) for end in ("origin", "destination")}
-    )
-    moved = moved[moved["origin"] != moved["destination"]]
-    zones = sorted({*moved["origin"], *moved["destination"]})
-    found = [Balance(zone, _at(moved, "destination", zone), _at(moved, "origin", zone)) for zone in zones]
-    order = sorted(found, key=lambda one: (-one.moved, one.zone))
-    return tuple(order[:MOST_BALANCES])
+def _balances(bundles: Sequence[MonthBundle]) -> Balances:
+    if not bundles:
+        return Balances()
+    released = bundles[-1].released
+    moves = moves_of(released, drawn_zones([released]), min(released.card.resolutions))
+    found = [_balance(moves, n) for n in range(len(moves.zones))]
+    order = sorted((one for one in found if one.arrived or one.left), key=lambda one: (-one.moved, one.zone))
+    return Balances(tuple(order[:MOST_BALANCES]), moves.unplaced_share)
 
 
-def _at(rows: pd.DataFrame, end: str, zone: str) -> Estimate | None:
-    """A sum of rows whose errors hang together: at the worst, their standard deviations add up."""
-    mine = rows[rows[end] == zone]
-    if mine.empty:
-        return None
-    return Estimate(float(mine["value"].sum()), float(mine["noise_sd"].sum()))
+def _balance(moves: Moves, n: int) -> Balance:
+    into, out_of = moves.into[n], moves.out_of[n]
+    net = _sum_of(moves, into - out_of) if into.any() and out_of.any() else None
+    return Balance(moves.zones[n], _sum_of(moves, into), _sum_of(moves, out_of), net)
+
+
+def _sum_of(moves: Moves, weights: Floats) -> Estimate | None:
+    """A sum of rows, with the error of rows that hang together; nothing of no row."""
+    return Estimate(float(weights @ moves.values), moves.errors.sd_of(weights)) if weights.any() else None
 
 
 def _churn(bundles: Sequence[MonthBundle]) -> Churn | None:

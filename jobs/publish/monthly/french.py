@@ -109,10 +109,15 @@ _WORDS: Final = Words(
     arrived="Entrées",
     left="Sorties",
     net="Solde",
+    net_untold=(
+        "Pas de solde : {share} des changements de résidence ne figurent dans aucune ligne, et le seuil laisse "
+        "d'abord paraître le sens le plus fort d'une paire. Il est donné si cette part est d'au plus {most}."
+    ),
     below_cut="sous le seuil",
     visits="Visites depuis les zones de domicile",
     visits_more="Cellules visitées dans la semaine, moyenne des semaines, des paires présentes chaque semaine.",
     visits_none="Aucune paire n'a de ligne chaque semaine, ou les visites n'ont pas été publiées.",
+    key="Zones par numéro : nom ou lieu, et code",
     home="Domicile",
     visited="Zone visitée",
     visited_cells="Cellules visitées",
@@ -132,7 +137,7 @@ _WORDS: Final = Words(
     break_on="Rupture : le {names}, le nombre s'écarte de plus d'un cinquième du jour médian du mois.",
     no_break="Aucun jour publié ne s'écarte de plus d'un cinquième du jour médian.",
     provisional="Provisoire, des données tardives étaient encore attendues : {names}.",
-    superseded="Écarté au profit d'une révision ultérieure : {names}.",
+    superseded="Écarté au profit d'une révision ultérieure ou d'un autre lot de la même publication : {names}.",
     revised="Présenté dans une révision ultérieure à la première : {names}.",
     no_revision="D'après ces lots, aucune publication n'a été révisée.",
     clipping=(
@@ -148,6 +153,9 @@ _WORDS: Final = Words(
     product="Produit",
     what="Ce qui est compté",
     releases="Publications",
+    days=Counted({"one": "{count} jour", "other": "{count} jours"}),
+    weeks=Counted({"one": "{count} semaine", "other": "{count} semaines"}),
+    months=Counted({"one": "{count} mois", "other": "{count} mois"}),
     levels="σ par niveau",
     level="{level} : {sigma}",
     level_of_country="total : {sigma}",
@@ -174,7 +182,7 @@ _WORDS: Final = Words(
     citation=(
         "Pour citer : {country}, statistiques de mobilité à confidentialité différentielle, mois de "
         "protection {month}, "
-        "lots {first} à {last} avec les empreintes ci-dessous, scellés jusqu'au {sealed_on}."
+        "lots {first} à {last} avec les empreintes ci-dessous, le dernier scellé le {sealed_on}."
     ),
     source=(
         "{product}, {period}, révision {revision} ({slug}), scellé le {sealed_on}, {definition_id}. SHA-256 {sha256}."

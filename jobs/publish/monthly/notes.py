@@ -5,11 +5,10 @@ from datetime import date, timedelta
 from typing import Final
 
 from jobs.publish.monthly.figures import Churn, Figures, breaks_in
-from jobs.publish.monthly.reading import TOLD, MonthBundle, MonthBundles
+from jobs.publish.monthly.reading import TOLD, MonthBundles
 from jobs.publish.monthly.view import Note
 from jobs.publish.monthly.words import Words
 from jobs.publish.situation.estimate import Share, Trust
-from privacy.unit import PeriodKind
 
 WEEKLY: Final = ("od_trips", "presence", "home_visits")
 """Products of which a month has four or five weeks."""
@@ -63,7 +62,7 @@ def _days(month: MonthBundles, figures: Figures, words: Words) -> tuple[str, ...
 
 
 def _weeks(month: MonthBundles, words: Words) -> tuple[str, ...]:
-    held = {product: _periods(month.of(product)) for product in WEEKLY}
+    held = {product: [str(one.period) for one in month.weekly(product)] for product in WEEKLY}
     every = [str(week) for week in month.month.weeks]
     lost = {product: [w for w in every if w not in weeks] for product, weeks in held.items() if weeks}
     return tuple(
@@ -76,10 +75,6 @@ def _weeks(month: MonthBundles, words: Words) -> tuple[str, ...]:
         for product, weeks in lost.items()
         if weeks
     )
-
-
-def _periods(bundles: Sequence[MonthBundle]) -> list[str]:
-    return [str(one.period) for one in bundles if one.period.kind is PeriodKind.WEEK]
 
 
 def _state(month: MonthBundles, words: Words) -> tuple[str, ...]:
@@ -96,7 +91,7 @@ def _state(month: MonthBundles, words: Words) -> tuple[str, ...]:
 
 
 def _clipping(month: MonthBundles, words: Words) -> tuple[str, ...]:
-    trips = month.of("od_trips")
+    trips = month.weekly("od_trips")
     if not trips:
         return ()
     note = trips[-1].card.clipping

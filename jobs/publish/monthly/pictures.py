@@ -222,7 +222,8 @@ def _bar(x: float, half: float, foot: float, head: float, colour: str) -> list[M
 def _piece(zone: str, number: Estimate, classes: Classes, sheet: Sheet, atlas: Atlas) -> Area:
     locale, known = atlas.locale, number.trust is not Trust.NOT
     colour = class_of(number.value, classes) if known else UNKNOWN
-    told = locale.tip.format(zone=atlas.name(zone), n=locale.told(number), trust=locale.trust[number.trust])
+    named = f"{atlas.name(zone)}, {locale.inserted(zone)}"
+    told = locale.tip.format(zone=named, n=locale.told(number), trust=locale.trust[number.trust])
     hatched = number.trust is Trust.BARELY
     return Area(rings_of([zone], sheet, atlas), colour, ZONE_EDGE, 0.6, hatched=hatched, tip=told)
 

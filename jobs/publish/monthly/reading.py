@@ -10,11 +10,13 @@ import pandas as pd
 from jobs.publish.archive import read_bundle_files
 from jobs.publish.bundle import CARD_NAME
 from jobs.publish.card import Card, read_card
+from jobs.publish.operators import require_one_operator
+from jobs.publish.released import Released
 from jobs.publish.verify import VerificationReport, verified
 from jobs.publish.zones import LEVEL_COLUMNS
 from privacy.approval import Trust
 from privacy.signing import PublicKey
-from privacy.unit import Period, PrivacyMonth
+from privacy.unit import Period, PeriodKind, PrivacyMonth
 from schemas.errors import BundleError, ConfigError
 
 TOLD: Final = (
@@ -47,6 +49,11 @@ class MonthBundle:
         """What it describes."""
         return Period.parse(self.card.period)
 
+    @property
+    def released(self) -> Released:
+        """The same, as readers of one product hold it."""
+        return Released(self.report, self.rows, {"type": "FeatureCollection", "features": list(self.zones)})
+
 
 @dataclass(frozen=True)
 class MonthBundles:
@@ -55,7 +62,7 @@ class MonthBundles:
     Args:
         month: The month.
         bundles: At least one.
-        superseded: Slugs of the given bundles that a later revision among them replaces.
+        superseded: Slugs of the given bundles that another among them replaces.
     """
 
     month: PrivacyMonth
@@ -65,6 +72,10 @@ class MonthBundles:
     def of(self, product: str) -> tuple[MonthBundle, ...]:
         """Return the bundles of a product, in the order of their periods."""
         return tuple(bundle for bundle in self.bundles if bundle.card.product == product)
+
+    def weekly(self, product: str) -> tuple[MonthBundle, ...]:
+        """Return those of them that are of a week: what means over weeks are made of."""
+        return tuple(bundle for bundle in self.of(product) if bundle.period.kind is PeriodKind.WEEK)
 
     @property
     def told(self) -> tuple[MonthBundle, ...]:
@@ -100,7 +111,7 @@ def read_month(
         trust: The operator's list of trusted keys, known from elsewhere.
 
     Raises:
-        BundleError: A bundle is damaged, or they are not of one country and kind.
+        BundleError: A bundle is damaged, or they are not of one country, kind and operator.
         ConfigError: None is of the month.
     """
     cards = {path: _card(path) for path in paths}
@@ -112,21 +123,29 @@ def read_month(
             f"bundles of that month; these are of {', '.join(found) or 'none'}",
             "give the month's bundles, or ask for another month",
         )
-    return one_of_each_release([_read(path, key, trust) for path in mine], month)
+    return one_of_each_release([_read(path, key, trust) for path in mine], month, trusted=trust is not None)
 
 
-def one_of_each_release(bundles: Sequence[MonthBundle], month: PrivacyMonth) -> MonthBundles:
+def one_of_each_release(bundles: Sequence[MonthBundle], month: PrivacyMonth, *, trusted: bool = False) -> MonthBundles:
     """Return verified bundles of a month in order, of several revisions of a release the last.
 
+    Args:
+        bundles: At least one.
+        month: The month.
+        trusted: Whether a list of one operator's keys was given: two of its keys may then have signed.
+
     Raises:
-        BundleError: They are not of one country and kind.
+        BundleError: They are not of one country, kind and operator.
     """
     _require_one_country(bundles)
+    require_one_operator(((one.card.slug, one.report.signer) for one in bundles), trusted=trusted)
     in_order = sorted(bundles, key=lambda bundle: (bundle.card.revision, bundle.report.sha256))
     last = {(bundle.card.product, bundle.card.period): bundle for bundle in in_order}
     kept = sorted(last.values(), key=lambda bundle: (bundle.card.product, bundle.period.last_day, bundle.card.period))
-    slugs = {bundle.card.slug for bundle in bundles} - {bundle.card.slug for bundle in kept}
-    return MonthBundles(month, tuple(kept), tuple(sorted(slugs)))
+    told = {bundle.report.sha256 for bundle in kept}
+    return MonthBundles(
+        month, tuple(kept), tuple(sorted({b.card.slug for b in bundles if b.report.sha256 not in told}))
+    )
 
 
 def _card(path: Path) -> Card:

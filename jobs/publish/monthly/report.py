@@ -1,6 +1,7 @@
 """A monthly report on two sheets of paper."""
 
 from collections.abc import Sequence
+from math import ceil
 from typing import Final
 
 import matplotlib as mpl
@@ -30,8 +31,8 @@ from jobs.publish.paper.sheet import Sheet, Type, fitted, pdf_of, shrunk
 LEFT_SHARE: Final = 0.56
 """Of the inner width, what the tables take."""
 
-DIGEST_COLUMNS: Final = 3
-DIGEST = Type(4.6, SOFT)
+DIGEST_COLUMNS, KEY_COLUMNS = 3, 4
+DIGEST, KEY = Type(4.6, SOFT), Type(5.6, SOFT)
 
 
 def report_pdf(report: Report) -> bytes:
@@ -74,6 +75,9 @@ def _second(report: Report) -> Sheet:
     below = _notes(sheet, (MARGIN, below), report.notes[:half], left)
     beside = _notes(sheet, (MARGIN + left + GAP, y), report.notes[half:], INNER - left - GAP)
     y = max(below, beside) + GAP
+    if report.key:
+        sheet.text((MARGIN, y + 3), report.words.key, HEADING)
+        y = _lines(sheet, y + 4, report.key, KEY, KEY_COLUMNS) + GAP
     y = table(sheet, (MARGIN, y), report.parameters, INNER, len(report.parameters.rows), direction) + 1.5
     for text in report.counted:
         y = sheet.paragraph((MARGIN, y), text, TINY, INNER)
@@ -110,11 +114,16 @@ def _sources(sheet: Sheet, report: Report, y: float) -> None:
     y += 4
     for text in (citation, unit, definitions):
         y = sheet.paragraph((MARGIN, y), text, TINY, INNER)
-    width = INNER / DIGEST_COLUMNS
-    for number, text in enumerate(report.digests):
-        down, across = divmod(number, DIGEST_COLUMNS)
-        line = fitted(report.words.locale.inserted(text), DIGEST, width - 1)
-        sheet.text((MARGIN + across * width, y + 2.2 + down * DIGEST.line), line, DIGEST)
+    _lines(sheet, y, [report.words.locale.inserted(text) for text in report.digests], DIGEST, DIGEST_COLUMNS)
+
+
+def _lines(sheet: Sheet, y: float, texts: Sequence[str], how: Type, count: int) -> float:
+    """Set short lines beside each other in so many columns, row by row."""
+    width = INNER / count
+    for number, text in enumerate(texts):
+        down, across = divmod(number, count)
+        sheet.text((MARGIN + across * width, y + 2.2 + down * how.line), fitted(text, how, width - 1), how)
+    return y + ceil(len(texts) / count) * how.line
 
 
 def _foot(sheet: Sheet, report: Report) -> None:

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 from jobs.publish.card import Card
-from jobs.publish.monthly.figures import Balance, Figures, Flow, Flows, mean_of
+from jobs.publish.indicators.intensity import MOST_UNPLACED
+from jobs.publish.monthly.figures import Balances, Figures, Flow, Flows, mean_of
 from jobs.publish.monthly.notes import notes_of
 from jobs.publish.monthly.pictures import (
     flows_map,
@@ -17,11 +18,13 @@ from jobs.publish.monthly.view import Picture, Report
 from jobs.publish.monthly.words import Words
 from jobs.publish.paper.atlas import Atlas
 from jobs.publish.paper.charts import Series, chart_of
+from jobs.publish.paper.locales import Counted
 from jobs.publish.paper.provenance import delta_text, protected
 from jobs.publish.paper.view import KeyFigure, MapView, Table
 from jobs.publish.situation.estimate import Estimate, Trust
 from jobs.publish.situation.geometry import Ground
 from privacy.marginals import BIN_HOURS
+from privacy.unit import PeriodKind
 
 BLUE = "#0b4f8a"
 
@@ -51,11 +54,12 @@ def report_of(month: MonthBundles, figures: Figures, ground: Ground, words: Word
         kind=words.kind.format(month=locale.inserted(str(month.month)), first=ends[0], last=ends[1]),
         key_figures=_key_figures(figures, words),
         maps=_maps(figures, atlas, words),
-        flows=_flows(figures.trips, len(month.of("od_trips")), atlas, words),
+        flows=_flows(figures.trips, len(month.weekly("od_trips")), atlas, words),
         pyramid=_pyramid(figures, words),
         charts=_charts(figures, words),
         balances=_balances(figures.balances, atlas, words),
         visits=_visits(figures.visits, atlas, words),
+        key=tuple(_keyed(zone, atlas) for zone in atlas.numbers),
         notes=notes_of(month, figures, words),
         parameters=_parameters(month, words),
         counted=tuple(
@@ -81,8 +85,14 @@ def _numbers(figures: Figures) -> dict[str, int]:
     """Number the zones of all lists, each as listed."""
     flows = (*_listed(figures.trips), *_listed(figures.visits))
     ends = [end for flow in flows for end in (flow.origin, flow.destination)]
-    zones = dict.fromkeys([*ends, *(balance.zone for balance in figures.balances)])
+    zones = dict.fromkeys([*ends, *(balance.zone for balance in figures.balances.zones)])
     return {zone: number for number, zone in enumerate(zones, 1)}
+
+
+def _keyed(zone: str, atlas: Atlas) -> str:
+    name, told = atlas.ground.names.get(zone), atlas.locale.inserted
+    where = told(name) if name else atlas.position(zone)
+    return " \u2013 ".join((str(atlas.numbers[zone]), where, told(zone)))
 
 
 def _listed(flows: Flows | None) -> tuple[Flow, ...]:
@@ -109,7 +119,7 @@ def _key_figure(label: str, number: Estimate | None, words: Words) -> KeyFigure:
 
 def _maps(figures: Figures, atlas: Atlas, words: Words) -> tuple[MapView, ...]:
     zones = figures.residents.zones if figures.residents else {}
-    homes = residents_map(zones, [balance.zone for balance in figures.balances], atlas, words)
+    homes = residents_map(zones, [balance.zone for balance in figures.balances.zones], atlas, words)
     legend = residents_legend(zones, words.locale) if zones else ()
     ways = flows_map(figures.trips, atlas, words)
     return (MapView(homes, words.map_residents_more, legend), MapView(ways, words.map_flows_more, ()))
@@ -137,19 +147,30 @@ def _visits(visits: Flows | None, atlas: Atlas, words: Words) -> Table:
     return Table(*told, frozenset({2, 3}), frozenset({0, 1}), tuple(range(5)))
 
 
-def _balances(balances: Sequence[Balance], atlas: Atlas, words: Words) -> Table:
-    heads = (words.zone, words.arrived, words.left, words.net)
+def _balances(balances: Balances, atlas: Atlas, words: Words) -> Table:
+    locale, with_net = words.locale, balances.net_is_told
+    heads = (words.zone, words.arrived, words.left, *([words.net] if with_net else []))
     rows = tuple(
         (
             atlas.name(one.zone),
             _moved(one.arrived, words),
             _moved(one.left, words),
-            words.locale.signed(one.net),
+            *([locale.signed(one.net)] if with_net else []),
         )
-        for one in balances
+        for one in balances.zones
     )
-    told = (words.balances, words.balances_more, heads, rows, words.balances_none)
-    return Table(*told, frozenset({1, 2, 3}), frozenset({0}), tuple(range(4)))
+    shares = {"share": locale.in_percent(balances.unplaced), "most": locale.in_percent(MOST_UNPLACED)}
+    return Table(
+        title=words.balances,
+        more=words.balances_more,
+        heads=heads,
+        rows=rows,
+        empty=words.balances_none,
+        numbers=frozenset({1, 2, 3}),
+        names=frozenset({0}),
+        on_paper=tuple(range(len(heads))),
+        note="" if with_net else words.net_untold.format(**shares),
+    )
 
 
 def _moved(number: Estimate | None, words: Words) -> str:
@@ -179,11 +200,17 @@ def _parameters(month: MonthBundles, words: Words) -> Table:
     deltas = [at.delta for at in month.told[0].card.privacy.epsilon] if month.told else []
     epsilons = tuple(words.epsilon.format(delta=delta_text(delta)) for delta in deltas)
     heads = (words.product, words.what, words.releases, words.levels, words.cut, words.rho, *epsilons)
-    rows = tuple(_parameter_row(month.of(p), words) for p in TOLD if month.of(p))
+    rows = tuple(_parameter_row(bundles, words) for p in TOLD for bundles in _by_kind(month.of(p)))
     numbers = frozenset({2, 4, *range(5, len(heads))})
     on_paper = (0, *range(2, len(heads)))
     told = (words.parameters, words.parameters_more, heads, rows, words.parameters_none)
     return Table(*told, numbers, frozenset({0, 3}), on_paper)
+
+
+def _by_kind(bundles: Sequence[MonthBundle]) -> list[tuple[MonthBundle, ...]]:
+    """Releases of days, of weeks and of months apart: each kind has parameters of its own."""
+    found = ([one for one in bundles if one.period.kind is kind] for kind in PeriodKind)
+    return [tuple(one) for one in found if one]
 
 
 def _parameter_row(bundles: Sequence[MonthBundle], words: Words) -> tuple[str, ...]:
@@ -192,12 +219,16 @@ def _parameter_row(bundles: Sequence[MonthBundle], words: Words) -> tuple[str, .
     return (
         words.products[card.product],
         words.counts[card.product],
-        locale.number(len(bundles)),
+        locale.counted(_periods(bundles[-1].period.kind, words), len(bundles)),
         _levels(card, words),
         cut,
         locale.number(card.privacy.claimed_micro_rho / 1e6, 4),
         *(locale.number(at.epsilon, 2) for at in card.privacy.epsilon),
     )
+
+
+def _periods(kind: PeriodKind, words: Words) -> Counted:
+    return {PeriodKind.DAY: words.days, PeriodKind.WEEK: words.weeks, PeriodKind.MONTH: words.months}[kind]
 
 
 def _levels(card: Card, words: Words) -> str:

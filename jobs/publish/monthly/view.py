@@ -53,6 +53,7 @@ class Report:
         charts: Active subscribers by day, presence by time of day.
         balances: Relocations in, out and net.
         visits: Visits by zone of home.
+        key: The numbered zones: what each is called or where it lies, and its code.
         notes: Churn, what is below the cut, data quality, what is missing.
         parameters: Definitions and privacy parameters.
         counted: What each product counts, for the sheet.
@@ -75,6 +76,7 @@ class Report:
     charts: tuple[Picture, ...]
     balances: Table
     visits: Table
+    key: tuple[str, ...]
     notes: tuple[Note, ...]
     parameters: Table
     counted: tuple[str, ...]

@@ -69,11 +69,13 @@ class Words:
     arrived: str
     left: str
     net: str
+    net_untold: str
     below_cut: str
 
     visits: str
     visits_more: str
     visits_none: str
+    key: str
     home: str
     visited: str
     visited_cells: str
@@ -105,6 +107,9 @@ class Words:
     product: str
     what: str
     releases: str
+    days: Counted
+    weeks: Counted
+    months: Counted
     levels: str
     level: str
     level_of_country: str

@@ -118,7 +118,7 @@ def table(sheet: Sheet, place: Place, content: Table, width: float, most: int, d
         y += ROW
         _row(sheet, content, row, edges, y + 0.5, CELL, direction)
         sheet.rule((x, y + 1.35), width, RULE, 0.25)
-    return y + 1.4
+    return sheet.paragraph((x, y + 2.2), content.note, TINY, width) if content.note else y + 1.4
 
 
 def _columns(content: Table, most: int, width: float) -> list[tuple[float, float]]:

@@ -51,6 +51,7 @@ class Table:
         names: Positions of the columns of names of zones, which may be long.
         on_paper: Positions of the columns that there is room for on a sheet of paper.
         cut_title: What it lists where only its first rows are shown; the same where it does not say.
+        note: What has to be known of what it does not hold, below it.
     """
 
     title: str
@@ -62,3 +63,4 @@ class Table:
     names: frozenset[int]
     on_paper: tuple[int, ...]
     cut_title: str = ""
+    note: str = ""

@@ -48,7 +48,7 @@ ENGLISH: Final = Words(
     age_days=Counted({"one": "{count} day", "other": "{count} days"}),
     age_today="less than a day",
     data_later="Data up to {date}.",
-    provisional="Provisional: later deliveries and revisions may change it.",
+    provisional="Provisional: records delivered later change nothing here; a later revision may differ.",
     settled="All deliveries that were expected had come.",
     kind=(
         "A phone-based estimate of people away. It counts subscribers of one operator (SIM cards), not people, and is "
@@ -114,11 +114,11 @@ ENGLISH: Final = Words(
     ),
     network_stale="The report nearest to {date} is of {found}.",
     flows=Counted(
-        {"one": "From where to where: the largest flow", "other": "From where to where: the {count} largest"}
+        {"one": "From where to where: the largest number", "other": "From where to where: the {count} largest"}
     ),
     flows_any="From where to where",
     flows_more="Subscribers away now, listed by the lower end of the range, so that chance does not choose them.",
-    flows_none="No way from a place of origin to a place of refuge can be told from noise.",
+    flows_none="No number from a place of origin in a place of refuge can be told from noise.",
     same_zone="same zone",
     rank="No.",
     origin="From",
@@ -129,7 +129,13 @@ ENGLISH: Final = Words(
     series="Day by day",
     series_more="Lines are estimates, bands hold the true count 19 times in 20.",
     course="Since the peak ({peak}), {share} of the excess is no longer away.",
-    half_life=Counted({"one": "It took {count} day for half of it.", "other": "It took {count} days for half of it."}),
+    half_life=Counted(
+        {
+            "one": "It took {count} day ({range}) for half of it.",
+            "other": "It took {count} days ({range}) for half of it.",
+        }
+    ),
+    half_life_open="{low} or more",
     chart_away="Away",
     chart_newly="Newly away",
     chart_returned="Returned",

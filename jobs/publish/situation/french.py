@@ -57,7 +57,10 @@ _WORDS: Final = Words(
     age_days=Counted({"one": "{count} jour", "other": "{count} jours"}),
     age_today="moins d'un jour",
     data_later="Données jusqu'au {date}.",
-    provisional="Provisoire : ces chiffres peuvent encore changer.",
+    provisional=(
+        "Provisoire : les enregistrements livrés plus tard ne changent rien ici ; une révision ultérieure peut "
+        "différer."
+    ),
     settled="Toutes les données attendues étaient arrivées.",
     kind=(
         "Estimation, d'après les téléphones, des personnes absentes de leur domicile. Elle compte les abonnés d'un "
@@ -131,12 +134,14 @@ _WORDS: Final = Words(
         }
     ),
     network_stale="Le relevé le plus proche du {date} est celui du {found}.",
-    flows=Counted({"one": "D'où vers où : le plus grand flux", "other": "D'où vers où : les {count} plus grands flux"}),
+    flows=Counted(
+        {"one": "D'où vers où : le plus grand nombre", "other": "D'où vers où : les {count} plus grands nombres"}
+    ),
     flows_any="D'où vers où",
     flows_more=(
         "Abonnés absents, classés selon le bas de la fourchette, pour que le hasard ne les choisisse pas."
     ),
-    flows_none="Aucun flux d'un lieu d'origine vers un lieu de refuge ne se distingue du bruit.",
+    flows_none="Aucun nombre d'un lieu d'origine dans un lieu de refuge ne se distingue du bruit.",
     same_zone="même zone",
     rank="N°",
     origin="Origine",
@@ -149,10 +154,11 @@ _WORDS: Final = Words(
     course="Depuis le pic ({peak}), {share} du surplus n'est plus absent.",
     half_life=Counted(
         {
-            "one": "Il a fallu {count} jour pour la moitié.",
-            "other": "Il a fallu {count} jours pour la moitié.",
+            "one": "Il a fallu {count} jour ({range}) pour la moitié.",
+            "other": "Il a fallu {count} jours ({range}) pour la moitié.",
         }
     ),
+    half_life_open="{low} ou plus",
     chart_away="Absents",
     chart_newly="Nouvellement absents",
     chart_returned="Revenus",

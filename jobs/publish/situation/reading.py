@@ -9,6 +9,7 @@ from typing import Any, Final
 import pandas as pd
 
 from jobs.publish.card import Card, EventNote
+from jobs.publish.operators import require_one_operator
 from jobs.publish.situation.figures import COLUMNS, LEVELS
 from jobs.publish.verify import VerificationReport, verified
 from privacy.approval import Trust
@@ -82,22 +83,27 @@ def read_event(paths: Iterable[Path], *, key: PublicKey | None = None, trust: Tr
         trust: The operator's list of trusted keys, known from elsewhere.
 
     Raises:
-        BundleError: A bundle is damaged or contradicts itself, or they are not of one event.
+        BundleError: A bundle is damaged or contradicts itself, or they are not of one event and operator.
         ConfigError: There is none.
     """
-    return one_of_each_period([_read(path, key, trust) for path in paths])
+    return one_of_each_period([_read(path, key, trust) for path in paths], trusted=trust is not None)
 
 
-def one_of_each_period(bundles: Sequence[EventBundle]) -> EventBundles:
+def one_of_each_period(bundles: Sequence[EventBundle], *, trusted: bool = False) -> EventBundles:
     """Return verified bundles of one event in order, of several revisions of a period the last.
 
+    Args:
+        bundles: The bundles.
+        trusted: Whether a list of one operator's keys was given: two of its keys may then have signed.
+
     Raises:
-        BundleError: They are not of one event, of one kind, over the same zones.
+        BundleError: They are not of one event, of one kind, over the same zones, of one operator.
         ConfigError: There is none.
     """
     if not bundles:
         raise ConfigError("No bundle was given.", "at least one bundle of an event", "name its folder or zip")
     _require_one_event(bundles)
+    require_one_operator(((one.card.slug, one.report.signer) for one in bundles), trusted=trusted)
     last = {bundle.card.period: bundle for bundle in sorted(bundles, key=_revision)}
     return EventBundles(tuple(sorted(last.values(), key=_last_day)))
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import date, timedelta
 from typing import Final
 
-from jobs.publish.displacement_series import excess, returns
+from jobs.publish.displacement_series import HalfLife, excess, returns
 from jobs.publish.paper.atlas import Atlas, legend_of_shares
 from jobs.publish.paper.charts import Series, chart_of
 from jobs.publish.paper.drawing import Drawing
@@ -148,14 +148,15 @@ def _since_before(latest: Moment, words: Words) -> tuple[str, ...]:
 
 
 def _age(latest: Moment | None, told: Provenance, today: date, words: Words) -> str:
-    settled = words.provisional if told.provisional else words.settled
     if latest is None:
         return ""
+    settled = words.settled if told.delivered_until else ""
     until = min(latest.period.last_day, told.delivered_until or latest.period.last_day)
     days = (today - until).days
     age = words.locale.counted(words.age_days, days) if days > 0 else words.age_today
     first = words.data_age if days >= 0 else words.data_later
-    return f"{first.format(date=words.locale.day(until), age=age, today=words.locale.day(today))} {settled}"
+    dated = first.format(date=words.locale.day(until), age=age, today=words.locale.day(today))
+    return f"{dated} {words.provisional if told.provisional else settled}".strip()
 
 
 def _key_figures(figures: Figures, words: Words) -> tuple[KeyFigure, ...]:
@@ -262,8 +263,20 @@ def _course(figures: Figures, words: Words) -> str:
     told = words.course.format(
         peak=words.locale.short_day(_middle(course.peak.period)), share=words.locale.shared(course.points[-1].returned)
     )
-    days = course.half_life.days
-    return told if days is None else f"{told} {words.locale.counted(words.half_life, max(1, round(days)))}"
+    return f"{told} {_half_life(course.half_life, words)}".strip()
+
+
+def _half_life(found: HalfLife, words: Words) -> str:
+    """How long half of the return took, with its interval; nothing where half are not back yet."""
+    if found.days is None or found.earliest is None:
+        return ""
+    low, days = words.locale.number(found.earliest), max(1, round(found.days))
+    span = (
+        words.half_life_open.format(low=low)
+        if found.latest is None
+        else words.locale.interval.format(low=low, high=words.locale.number(found.latest))
+    )
+    return words.locale.counted(words.half_life, days, range=span)
 
 
 def _middle(period: Period) -> date:

@@ -33,7 +33,7 @@ class Provenance:
         checked: What was checked, in one sentence.
         synthetic: Whether nobody lives in these figures.
         restricted: Whether they may not be handed on.
-        provisional: Whether more records may come.
+        provisional: Whether late records were still to come when the latest period was released.
         delivered_until: Last day that was delivered when the latest period was released; unknown where not said.
         min_away_km: Distance from home from which on a subscriber is away; missing where the card does not say.
     """
@@ -43,7 +43,7 @@ class Provenance:
     checked: str
     synthetic: bool
     restricted: bool
-    provisional: bool = True
+    provisional: bool = False
     delivered_until: date | None = None
     min_away_km: float | None = None
 

@@ -101,6 +101,7 @@ class Words:
     series_more: str
     course: str
     half_life: Counted
+    half_life_open: str
     chart_away: str
     chart_newly: str
     chart_returned: str
