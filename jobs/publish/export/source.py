@@ -126,7 +126,7 @@ def _polygons(feature: dict[str, Any]) -> shapely.MultiPolygon:
     zone = str(feature["properties"]["zone"])
     try:
         drawn = shape(feature["geometry"])
-    except (shapely.errors.ShapelyError, ValueError, TypeError) as error:
+    except (shapely.errors.ShapelyError, ValueError, TypeError, IndexError) as error:
         raise _undrawable(f"the rings of {zone} are none: {error}") from error
     if not isinstance(drawn, shapely.MultiPolygon) or drawn.is_empty:
         raise _undrawable(f"{zone} has no area")
