@@ -194,7 +194,7 @@ def _page(contents: Contents) -> str:
         return ""
     csv = contents.files[f"{contents.contract.name}.csv"]
     try:
-        drawn = page_of_release(contents.card, contents.table, contents.zones, csv=csv)
+        drawn = page_of_release(contents.card, contents.table, contents.zones, csv=csv, sharing=contents.sharing)
     except (WhimbrelError, ValueError, TypeError, LookupError, ArithmeticError):
         return _UNDRAWN
     return _OWN_PAGE if drawn == contents.files[PAGE_NAME] else _OTHER_PAGE
@@ -278,9 +278,7 @@ _OTHER_PAGE: Final = (
     f"{PAGE_NAME} is not what this version draws: another version's, or a stranger's program. Draw your own: explore."
 )
 
-_UNDRAWN: Final = (
-    f"{PAGE_NAME} cannot be compared: this version cannot draw the table. Do not open it; it may be a stranger's program."
-)
+_UNDRAWN: Final = f"{PAGE_NAME} cannot be compared: this version cannot draw the table. Do not open it."
 """What was checked may hold where nothing can be drawn of it: the page is the least that a reader relies on."""
 
 _SUMS_CHECK: Final = "every file is listed in SHA256SUMS and unaltered"
