@@ -70,8 +70,8 @@ _SHARED: Final = """\
 """
 
 _FOLDED: Final = (
-    ". Finer flows{worse} are counted in the pair of coarser zones that they lie in. Such a row may lack what was below the "
-    "cut among the finer ones: that stands in a still coarser row or in the remainder"
+    ". Finer flows{worse} are counted in the pair of coarser zones that they lie in. Such a row may lack what was "
+    "below the cut among the finer ones: that stands in a still coarser row or in the remainder"
 )
 """What a row of a shared bundle may be that no row of the whole release is."""
 
