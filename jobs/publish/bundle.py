@@ -178,14 +178,14 @@ def data_files(shown: Shown, sharing: SharingNote | None = None) -> dict[str, by
     files = {
         f"{contract.name}.csv": csv,
         f"{contract.name}.parquet": parquet_bytes(table),
-        PAGE_NAME: page_of_release(card, table, zones, csv=csv),
+        PAGE_NAME: page_of_release(card, table, zones, csv=csv, sharing=sharing),
         README_NAME: readme_text(card, contract, sharing).encode(),
-        PACKAGE_NAME: json_bytes(package_of(card, contract)),
+        PACKAGE_NAME: json_bytes(package_of(card, contract, sharing)),
     }
     if zones:
         files |= {ZONES_NAME: json_bytes(zones, indent=None)}
     if form_of(card.product).has_map:
-        files |= {MAP_NAME: map_png(shown)}
+        files |= {MAP_NAME: map_png(shown, sharing)}
     return files
 
 

@@ -3,7 +3,7 @@
 from datetime import date, timedelta
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from privacy.clipping import Clipping
 from privacy.plan import CARD_VERSION
@@ -21,6 +21,17 @@ LATE: Final = timedelta(days=7)
 """How long after a day records of it still come: a day closes then. Fixed, so that whoever holds a card can tell."""
 
 Resolution = Annotated[int, Field(ge=0, le=15)]
+
+
+def _day(text: str) -> str:
+    """Refuse what is no day: programs that read it would stop at it, each in its own way."""
+    if date.fromisoformat(text).isoformat() != text:
+        raise ValueError("not written as YYYY-MM-DD")
+    return text
+
+
+Day = Annotated[str, AfterValidator(_day)]
+"""A day, YYYY-MM-DD."""
 
 
 class _Part(BaseModel):
@@ -147,7 +158,7 @@ class EventNote(_Part):
     id: str
     name: str
     hazard: str
-    onset: str
+    onset: Day
     baseline: str
     area_sha256: str | None
 
@@ -193,7 +204,7 @@ class Card(_Part):
     age_bands: list[str] | None = None
     countries: list[str] | None = None
     ledger_head: str
-    sealed_on: str
+    sealed_on: Day
 
     @property
     def slug(self) -> str:

@@ -4,6 +4,8 @@ from typing import Any, Final
 
 from jobs.publish.card import Card
 from jobs.publish.forms import form_of
+from jobs.publish.sharing.checks import told
+from jobs.publish.sharing.notice import SharingNote
 from privacy.zoning import Zoning
 from schemas.contract import Column, Contract
 
@@ -27,14 +29,20 @@ _MEDIA_TYPES: Final = {
 }
 
 
-def package_of(card: Card, contract: Contract) -> dict[str, Any]:
-    """Return the descriptor of a bundle from the release's card and the contract of its table."""
+def package_of(card: Card, contract: Contract, sharing: SharingNote | None = None) -> dict[str, Any]:
+    """Return the descriptor of a bundle from the release's card and the contract of its table.
+
+    Args:
+        card: The card.
+        contract: The contract of its table.
+        sharing: With whom it is shared; none of a published bundle.
+    """
     table = f"{contract.name}, {card.period}"
     return {
         "profile": "data-package",
-        "name": card.slug.lower(),
+        "name": (sharing.slug if sharing else card.slug).lower(),
         "title": card.title,
-        "description": card.definition,
+        "description": f"{card.definition} {told(sharing)}" if sharing else card.definition,
         "version": f"{card.revision}",
         "sensitivity": card.sensitivity.text,
         **zoning_of(card),

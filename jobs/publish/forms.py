@@ -13,7 +13,7 @@ class Form:
     Args:
         has_zones: Whether rows are of zones: the bundle then holds `zones.geojson` and a domain.
         has_map: Whether rows are flows between zones: the bundle then holds a map of the largest.
-        reading: How to read a number, in Markdown; may name `{unit}`, `{interval}`, `{cut}` and `{clipping}`.
+        reading: How to read a number, in Markdown; may name `{unit}`, `{interval}`, `{absent}` and `{clipping}`.
     """
 
     has_zones: bool
@@ -31,7 +31,7 @@ _NUMBERS: Final = """\
 def _pairs(held: str) -> str:
     """How to read rows of pairs of zones, given what a pair holds."""
     return f"""\
-- **A pair without a row lies below the cut of {{cut:g}} standard deviations. That is not zero**: {held}
+- **{{absent}} That is not zero**: {held}
   in the row of a coarser pair or in the one `remainder` row, so that all rows together add up to the national
   total, but for rounding. The remainder makes sums right; what error the rows have together, it has too.
 - Values are corrected for the cut, which would otherwise pick those whose noise was high.

@@ -25,7 +25,9 @@ from matplotlib.patches import Patch
 from numpy.typing import NDArray
 from PIL import Image
 
+from jobs.publish.absence import absent_pair
 from jobs.publish.card import Card
+from jobs.publish.sharing.notice import SharingNote
 from jobs.publish.shown import Shown
 from jobs.publish.zones import Ring, centre_of, members_of, members_of_units, union_of, zones_in
 from privacy.release import Release
@@ -110,8 +112,8 @@ def od_map_png(release: Release) -> bytes:
     return map_png(Shown.of(release))
 
 
-def map_png(release: Shown) -> bytes:
-    """Return the map of the largest flows that a bundle shows as a PNG."""
+def map_png(release: Shown, sharing: SharingNote | None = None) -> bytes:
+    """Return the map of the largest flows that a bundle shows, published or shared, as a PNG."""
     card, project = release.card, Projection(*centre_of(release.base_cells))
     places = _places(release, project)
     rows = release.table.select(["origin", "destination", "value", "status"]).to_pandas()
@@ -125,7 +127,8 @@ def map_png(release: Shown) -> bytes:
         _draw_ends(axes, flows, places, _finest_zones(release, card))
         _draw_scale_bar(axes)
         _draw_legend(figure, norm, card.zoning.place(_finest_level(card)), card.unit_of_value.capitalize())
-        _write_words(figure, card, drawn=len(flows), published=int((rows["status"] == PUBLISHED).sum()))
+        published = int((rows["status"] == PUBLISHED).sum())
+        _write_words(figure, card, sharing, drawn=len(flows), published=published)
         return _png(figure)
 
 
@@ -313,7 +316,7 @@ def _draw_legend(figure: Figure, norm: Normalize, finest: str, unit: str) -> Non
     figure.text(left + 0.012, top - 3.55 / height, HOW_TO_READ, va="top", fontsize=8, color=SOFT_TEXT)
 
 
-def _write_words(figure: Figure, card: Card, *, drawn: int, published: int) -> None:
+def _write_words(figure: Figure, card: Card, sharing: SharingNote | None, *, drawn: int, published: int) -> None:
     height = figure.get_figheight()
     of = "all" if drawn == published else f"the {drawn} largest of"
     kind = "Synthetic data. " if card.synthetic else ""
@@ -322,9 +325,11 @@ def _write_words(figure: Figure, card: Card, *, drawn: int, published: int) -> N
     unit = f"Mean {card.unit_of_value}" if card.unit_of_value.endswith("a day") else card.unit_of_value.capitalize()
     subtitle = f"{kind}{unit}; {of} {published:,} published flows"
     figure.text(0.025, 1 - 0.53 / height, subtitle, fontsize=10, color=SOFT_TEXT, va="top")
-    note = "The table gives 95 % intervals. A pair without a row lies below the cut: that is not zero."
+    absent = absent_pair(None, sharing).rstrip(".")
+    note = f"The table gives 95 % intervals. {absent}: that is not zero."
     figure.text(0.025, 0.40 / height, note, fontsize=8.5, va="center")
-    source = f"Whimbrel, {card.slug}, {card.definition_id}. Protects {card.unit_of_privacy}: {card.epsilon_text}."
+    slug = sharing.slug if sharing else card.slug
+    source = f"Whimbrel, {slug}, {card.definition_id}. Protects {card.unit_of_privacy}: {card.epsilon_text}."
     figure.text(
         0.025,
         0.19 / height,

@@ -6,11 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from math import isfinite
 from typing import Final
 
+from jobs.publish.export.plain import cell_text
+
 DECIMALS: Final = 6
 """Of a number: enough for a rate per thousand of a small place."""
-
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
-"""First characters of a text that a spreadsheet runs."""
 
 Cell = str | float | int | bool | None
 """What a table holds; nothing is an empty cell."""
@@ -19,8 +18,8 @@ Cell = str | float | int | bool | None
 def csv_of(columns: Sequence[str], rows: Iterable[Mapping[str, Cell]]) -> bytes:
     r"""Return rows as CSV: plain header, RFC 4180, UTF-8, lines ending in "\n", missing is empty.
 
-    Names and codes come from bundles, which may come from strangers: a text that begins like a formula gets an
-    apostrophe before it. Numbers stay numbers.
+    Names and codes come from bundles, which may come from strangers: a text is written as `cell_text` has it, so that
+    none is run as a formula. Numbers stay numbers.
     """
     sink = io.StringIO()
     writer = csv.writer(sink, lineterminator="\n")
@@ -38,7 +37,7 @@ def _text(cell: Cell) -> str:
         case float():
             return number_text(cell)
         case str():
-            return f"'{cell}" if cell.startswith(_FORMULA) else cell
+            return cell_text(cell)
         case _:
             return str(cell)
 

@@ -3,8 +3,10 @@
 from collections.abc import Callable
 from typing import Final
 
+from jobs.publish.absence import absent_pair
 from jobs.publish.card import Card, ChargeNote
 from jobs.publish.forms import Form, form_of
+from jobs.publish.sharing.agreement import Agreement
 from jobs.publish.sharing.notice import SharingNote
 from jobs.publish.tables import DECIMALS
 from privacy.zoning import Zoning
@@ -68,10 +70,12 @@ _SHARED: Final = """\
 """
 
 _FOLDED: Final = (
-    ". Finer flows are counted in the pair of coarser zones that they lie in. Such a row may lack what was below the "
-    "cut among the finer ones: that stands in a still coarser row or in the remainder"
+    ". Finer flows{worse} are counted in the pair of coarser zones that they lie in. Such a row may lack what was "
+    "below the cut among the finer ones: that stands in a still coarser row or in the remainder"
 )
 """What a row of a shared bundle may be that no row of the whole release is."""
+
+_SUMMED: Final = "; a row in which finer rows are counted has the noise of all of them, which its `noise_sd` states"
 
 _FILES: Final = (
     ("{product}.csv", "the table"),
@@ -121,7 +125,7 @@ def readme_text(card: Card, contract: Contract, sharing: SharingNote | None = No
     return _TEMPLATE.format(
         **card.model_dump(include=_PLAIN),
         mechanism=privacy.mechanism,
-        reading=_reading(card),
+        reading=_reading(card, sharing),
         synthetic="\n**Synthetic data: nobody lives here.**\n" if card.synthetic else "",
         provisional=_PROVISIONAL.format(until=card.delivered_until) if card.is_provisional else "",
         decimals=DECIMALS,
@@ -129,13 +133,14 @@ def readme_text(card: Card, contract: Contract, sharing: SharingNote | None = No
         rho=privacy.claimed_micro_rho / 1e6,
         epsilon=card.epsilon_text,
         charges="; ".join(_charge_text(charge) for charge in privacy.charges),
-        noise=f"standard deviation of one measured value {', '.join(levels)} ({card.unit_of_value})",
+        noise=f"standard deviation of one measured value {', '.join(levels)} ({card.unit_of_value})"
+        + _summed(card, sharing),
         files="\n".join(f"| `{name}` | {what} |" for name, what in files),
         sensitivity=card.sensitivity.text,
         reasons="; ".join(card.sensitivity.reasons),
         purpose=_PURPOSE.format(**card.purpose.model_dump()) if card.purpose else "",
         sharing=_shared(card, sharing) if sharing else "",
-        slug=card.slug,
+        slug=sharing.slug if sharing else card.slug,
         head=card.ledger_head,
     )
 
@@ -160,15 +165,24 @@ def _shared(card: Card, sharing: SharingNote) -> str:
         **terms.document,
         shared_on=sharing.shared_on,
         release=sharing.release,
-        left_out=f"{finest}{least}{_FOLDED if form.has_map else ''}",
+        left_out=f"{finest}{least}{_folded(terms) if form.has_map else ''}",
     )
 
 
-def _reading(card: Card) -> str:
+def _folded(terms: Agreement) -> str:
+    return _FOLDED.format(worse=" and those of a worse grade" if terms.least_quality else "")
+
+
+def _summed(card: Card, sharing: SharingNote | None) -> str:
+    """What the noise of measured values does not tell of rows in which finer ones are counted."""
+    return _SUMMED if sharing and form_of(card.product).has_map else ""
+
+
+def _reading(card: Card, sharing: SharingNote | None) -> str:
     return form_of(card.product).reading.format(
         unit=card.unit_of_value,
         interval=card.privacy.interval,
-        cut=card.privacy.publish_sigma,
+        absent=absent_pair(card.privacy.publish_sigma, sharing),
         clipping=card.finding,
     )
 

@@ -51,7 +51,7 @@ from jobs.publish.zones import zones_in
 from privacy.approval import Trust, instant
 from privacy.signing import PublicKey
 from schemas.contract import Contract
-from schemas.errors import BundleError, ContractError
+from schemas.errors import BundleError, ContractError, WhimbrelError
 
 
 @dataclass(frozen=True)
@@ -192,7 +192,10 @@ def _page(contents: Contents) -> str:
     if PAGE_NAME not in contents.files:
         return ""
     csv = contents.files[f"{contents.contract.name}.csv"]
-    drawn = page_of_release(contents.card, contents.table, contents.zones, csv=csv)
+    try:
+        drawn = page_of_release(contents.card, contents.table, contents.zones, csv=csv, sharing=contents.sharing)
+    except (WhimbrelError, ValueError, TypeError, LookupError, ArithmeticError):
+        return _UNDRAWN
     return _OWN_PAGE if drawn == contents.files[PAGE_NAME] else _OTHER_PAGE
 
 
@@ -273,6 +276,9 @@ _OWN_PAGE: Final = f"{PAGE_NAME} is what this version draws of the table."
 _OTHER_PAGE: Final = (
     f"{PAGE_NAME} is not what this version draws: another version's, or a stranger's program. Draw your own: explore."
 )
+
+_UNDRAWN: Final = f"{PAGE_NAME} cannot be compared: this version cannot draw the table. Do not open it."
+"""What was checked may hold where nothing can be drawn of it: the page is the least that a reader relies on."""
 
 _SUMS_CHECK: Final = "every file is listed in SHA256SUMS and unaltered"
 _README_CHECK: Final = "README.md says what the card says"

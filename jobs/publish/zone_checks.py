@@ -16,6 +16,13 @@ from schemas.errors import BundleError
 DEGREE_SLACK: Final = 1e-5
 """About a metre: versions of H3 and platforms differ in the last digits of a corner."""
 
+_LEAST_POSITIONS: Final = 4
+"""Of a ring, whose first and last are one."""
+
+_RINGS: Final = "a MultiPolygon: rings of four positions or more, of numbers"
+_NOT_DRAWN: Final = (KeyError, TypeError, ValueError, OverflowError)
+"""What reading a geometry that is none raises; a whole number may be too large for a position."""
+
 
 def check_zones(table: pa.Table, collection: Mapping[str, Any], card: Card) -> None:
     """Check `zones.geojson` against the card, the table and, where zones are H3 cells, H3 itself.
@@ -100,9 +107,10 @@ def _units_in(collection: Mapping[str, Any]) -> list[AdminUnit]:
 
 def _check_drawn(feature: Feature) -> None:
     try:
+        _require_rings(feature["geometry"])
         positions = np.array([*positions_in(feature["geometry"])]).reshape(-1, 2)
-    except (KeyError, TypeError, ValueError) as error:
-        raise _wrong(f"the geometry of {feature['id']} cannot be read", "a MultiPolygon") from error
+    except _NOT_DRAWN as error:
+        raise _wrong(f"the geometry of {feature['id']} cannot be read", _RINGS) from error
     if not len(positions) or not np.all(np.abs(positions) <= (180, 90)):
         raise _wrong(f"{feature['id']} is drawn nowhere on Earth", "longitude and latitude")
 
@@ -118,17 +126,37 @@ def _check_feature(found: Feature, expected: Feature) -> None:
     if found["properties"] != expected["properties"]:
         raise _wrong(f"the properties of {zone} are not its own", f"{expected['properties']}")
     try:
+        _require_rings(found["geometry"])
         same = _same_place(found["geometry"], expected["geometry"])
-    except (KeyError, TypeError, ValueError) as error:
-        raise _wrong(f"the geometry of {zone} cannot be read", "a MultiPolygon") from error
+    except _NOT_DRAWN as error:
+        raise _wrong(f"the geometry of {zone} cannot be read", _RINGS) from error
     if not same:
         raise _wrong(f"{zone} is not drawn where it lies", "the outline of its base cells")
 
 
+def _require_rings(geometry: Mapping[str, Any]) -> None:
+    """Refuse what is no polygon (RFC 7946, section 3.1.6): programs that draw it would stop, or draw what they like.
+
+    Raises:
+        KeyError, TypeError, ValueError: It is none.
+    """
+    for polygon in geometry["coordinates"]:
+        if not polygon or any(len(ring) < _LEAST_POSITIONS for ring in polygon):
+            raise ValueError("a polygon without a ring, or a ring that encloses nothing")
+        numbers = (number for ring in polygon for position in ring for number in position)
+        if any(type(number) not in (int, float) for number in numbers):
+            raise TypeError("a coordinate that is no number")
+
+
 def _same_place(found: Mapping[str, Any], expected: Mapping[str, Any]) -> bool:
     drawn, wanted = np.array([*positions_in(found)]), np.array([*positions_in(expected)])
-    same_form = found["type"] == expected["type"] and drawn.shape == wanted.shape
+    same_form = found["type"] == expected["type"] and _lengths(found) == _lengths(expected)
     return same_form and bool(np.allclose(drawn, wanted, rtol=0, atol=DEGREE_SLACK))
+
+
+def _lengths(geometry: Mapping[str, Any]) -> list[list[int]]:
+    """Positions of each ring of each polygon."""
+    return [[len(ring) for ring in polygon] for polygon in geometry["coordinates"]]
 
 
 def _wrong(found: str, expected: str) -> BundleError:

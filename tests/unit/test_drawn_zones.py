@@ -111,3 +111,8 @@ def test_numbers_have_no_exponent_and_no_noise_of_floats(number, text):
 def test_texts_of_strangers_are_quoted_and_never_run():
     rows = [{"a": '=1+1,"x"', "b": -1.5}, {"a": "@x", "b": None}, {"a": "plain", "b": np.float64(2)}]
     assert csv_of(("a", "b"), rows) == b'a,b\n"\'=1+1,""x""",-1.5\n\'@x,\nplain,2\n'
+
+
+@pytest.mark.parametrize("text", [" =1+1", "\n=1+1", "\uff1d1+1", "|cmd", "%x", "\ufeff=1"])
+def test_no_formula_hides_behind_what_a_spreadsheet_takes_off(text):
+    assert csv_of(("a",), [{"a": text}]).decode().splitlines()[1].strip('"').startswith("'")

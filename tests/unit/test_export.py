@@ -490,12 +490,16 @@ def test_labels_of_a_stranger_stay_inside_their_quotes(sources):
         for one_layer in layers_of(sources["residents"])
         if one_layer.breakdown.labels and one_layer.kind == "zones"
     )
-    odd = layer.rows.assign(sex="x' OR '1'='1\\")
+    odd = layer.rows.assign(sex="x' OR '1'='1\\ [% env('HOME') %] [[%% 1 %]")
     from jobs.publish.export.qgis_style import layer_qml
 
     style = ElementTree.fromstring(layer_qml(replace(layer, breakdown=replace(layer.breakdown, rows=odd), rows=odd)))
     conditions = {rule.get("filter") for rule in style.findall("renderer-v2/rules/rule")}
-    assert all(condition.startswith("\"sex\" = 'x'' OR ''1''=''1\\\\' AND ") for condition in conditions)
+    quoted = "\"sex\" = 'x'' OR ''1''=''1\\\\ [% env(''HOME'') %] [[%% 1 %]' AND "
+    assert all(condition.startswith(quoted) for condition in conditions)
+    labels = [rule.get("label") for rule in style.iter("rule")]
+    assert any("env('HOME')" in label for label in labels)
+    assert not [label for label in labels if "[%" in label]
 
 
 @pytest.mark.parametrize(
@@ -618,6 +622,8 @@ BAD_RINGS = {
     "a line": [[[0, 0], [1, 1], [0, 0], [0, 0]]],
     "two corners": [[[0, 0], [1, 1]]],
     "no number": [[["a", 0], [1, 1], [1, 0], ["a", 0]]],
+    "numbers as text": [[["0", "0"], ["1", "1"], ["1", "0"], ["0", "0"]]],
+    "nothing": [],
 }
 
 
@@ -625,14 +631,17 @@ BAD_RINGS = {
 def test_units_whose_rings_are_none_are_refused(what, tmp_path):
     from unittest.mock import patch
 
+    from jobs.publish import bundle
     from privacy.zoning import AdminUnit
     from tests import boundaries
 
     with patch.object(boundaries, "_triangle", lambda _: [BAD_RINGS[what]]):
         bad = residents_by_unit.__wrapped__()
     assert isinstance(bad.units.units[0], AdminUnit)
+    with patch.object(bundle, "page_of_release", lambda *_, **__: b""):  # the forger draws no page of it either
+        folder = bundle_of(bad, tmp_path)
     with pytest.raises(BundleError, match=r"zones\.geojson (cannot be drawn|contradicts)|cannot be read"):
-        read_source(bundle_of(bad, tmp_path))
+        read_source(folder)
 
 
 def test_a_bundle_of_a_later_form_is_refused(tmp_path):

@@ -62,6 +62,16 @@ def test_what_a_killed_run_left_is_cleared_away(source, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["residents_2026-03_r1"]
 
 
+def test_the_empty_folder_of_a_killed_run_is_written_into_and_another_s_is_not(source, tmp_path):
+    folder = tmp_path / source.slug
+    folder.mkdir()
+    assert all(path.exists() for path in write_exports(source, ["csv"], tmp_path))
+
+    (folder / "README.md").unlink()
+    with pytest.raises(BundleError, match="exports of another bundle"):
+        write_exports(source, ["csv"], tmp_path)
+
+
 def test_a_disk_that_fills_leaves_no_half_file(source, tmp_path, monkeypatch):
     def full(path, content):
         path.write_bytes(content[: len(content) // 2])

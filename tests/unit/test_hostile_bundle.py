@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from jobs.publish import verify
 from jobs.publish.approvals import signature_bytes
 from jobs.publish.bundle import publish
 from jobs.publish.sums import SIGNATURE_NAME, SUMS_NAME, sums_bytes
@@ -111,6 +112,47 @@ def test_a_card_that_claims_less_than_it_was_or_nonsense_is_refused(forged, bund
 
     with pytest.raises(BundleError):
         verify_bundle(forged({"card.json": json.dumps(card).encode()}))
+
+
+@pytest.mark.parametrize("day", ["1999-99-99", "0<b>=x", "", "20260316", "2026-W12-1", "2026-03-16T00:00:00"])
+def test_a_day_of_the_seal_that_is_none_is_refused(forged, bundle, day):
+    card = json.loads((bundle / "card.json").read_text()) | {"sealed_on": day}
+
+    with pytest.raises(BundleError, match="sealed_on"):
+        verify_bundle(forged({"card.json": json.dumps(card).encode()}))
+
+
+def split(polygons):
+    """The same positions in the same order, as two rings."""
+    polygons[0][0:1] = [polygons[0][0][:-4], polygons[0][0][-4:]]
+
+
+BAD_POLYGONS = {
+    "an empty polygon": lambda polygons: polygons.append([]),
+    "an empty ring": lambda polygons: polygons[0].append([]),
+    "a number as text": lambda polygons: polygons[0][0].__setitem__(0, [str(n) for n in polygons[0][0][0]]),
+    "a number too large": lambda polygons: polygons[0][0].__setitem__(0, [10**400, 0]),
+    "rings cut in two": split,
+}
+
+
+@pytest.mark.parametrize("what", BAD_POLYGONS)
+def test_polygons_that_are_none_are_refused_though_their_positions_are_right(forged, bundle, what):
+    zones = json.loads((bundle / "zones.geojson").read_bytes())
+    coarse = zones["features"][0]["geometry"]["coordinates"]
+    assert len(coarse[0][0]) >= 10
+    BAD_POLYGONS[what](coarse)
+
+    with pytest.raises(BundleError, match=r"cannot be read.*rings of four positions|is not drawn where it lies"):
+        verify_bundle(forged({"zones.geojson": json.dumps(zones).encode()}))
+
+
+def test_a_bundle_whose_page_cannot_be_drawn_is_verified_and_its_page_is_not_trusted(bundle, monkeypatch):
+    def undrawable(*_, **__):
+        raise ValueError("soon")
+
+    monkeypatch.setattr(verify, "page_of_release", undrawable)
+    assert "cannot be compared" in verify_bundle(bundle).page
 
 
 def test_a_small_parquet_file_that_unfolds_into_a_huge_table_is_refused(forged, bundle):

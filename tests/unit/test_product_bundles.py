@@ -147,6 +147,13 @@ def with_card(product, change):
     return files_of(product) | {"card.json": json.dumps(card).encode()}
 
 
+@pytest.mark.parametrize("day", ["soon", "20260412", "2026-04-31"])
+def test_an_onset_that_is_no_day_is_refused(day, tmp_path):
+    forged = with_card("displacement", lambda card: card["event"].update(onset=day))
+    with pytest.raises(BundleError, match="onset"):
+        verify_bundle(written(tmp_path / "b", forged, "displacement"))
+
+
 def with_rows(product, change):
     contract = PUBLIC_TABLE[product]
     table = read_parquet(files_of(product)[f"{product}.parquet"], contract, most_rows=10_000)

@@ -14,10 +14,14 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from matplotlib.figure import Figure
 
 from jobs.publish.approvals import signature_bytes
 from jobs.publish.bundle import bundle_files, names_of
 from jobs.publish.card import Card
+from jobs.publish.export.formats import ALL, export_files
+from jobs.publish.export.notes import facts_of
+from jobs.publish.export.source import read_source
 from jobs.publish.sharing.agreement import Agreement, class_on
 from jobs.publish.sharing.extract import extract, parents_in
 from jobs.publish.sharing.folding import fold
@@ -83,6 +87,95 @@ def test_a_part_of_every_product_is_verified_and_tells_with_whom_it_was_shared(n
     assert "Ministry of Health, Numenia" in files["README.md"].decode()
     assert report.sharing.terms == agreement()
     assert report.signed_by == "gate (publisher)"
+    assert report.page.endswith("is what this version draws of the table.")
+
+
+def graded():
+    """An agreement that lets no rows of a worse grade than A through."""
+    return agreement(products=("od_trips",), least_quality="A")
+
+
+def json_in(page, name):
+    """A block of JSON of a page."""
+    text = page.decode().partition(f'<script type="application/json" id="{name}">')[2]
+    return json.loads(text.partition("</script>")[0])
+
+
+def texts_on_map(release, terms, monkeypatch):
+    """What the map of a part says."""
+    said = []
+    monkeypatch.setattr(Figure, "text", lambda *given, **_: said.append(given[3]))
+    shared(release, terms)
+    return " ".join(said)
+
+
+def test_where_rows_of_a_worse_grade_are_left_out_every_file_says_so_of_a_missing_row(monkeypatch, tmp_path):
+    slug, files = shared(release_of("od_trips"), graded())
+    readme, page = files["README.md"].decode(), files["situation.html"]
+
+    assert "below the cut of 2 standard deviations, or was of a grade worse than A. That is not zero**" in readme
+    assert "Finer flows and those of a worse grade are counted in" in readme
+    words = json_in(page, "words")
+    for language, told in (("en", "of a worse grade than"), ("fr", "de moindre qualité"), ("ar", "أدنى مما")):
+        own = words[language]
+        notes = [own[key] for key in ("flowsNote", "zonesCutNote", "seriesNote")]
+        notes += [own["layerNotes"]["out"], own["layerNotes"]["in"], own["blind"]["pairs"][0]]
+        assert all(told in note for note in notes)
+        assert len(own["blind"]["pairs"]) == 2
+    facts = facts_of(read_source(written(tmp_path / slug, files)))
+    assert "or was of a grade worse than A. That is not zero" in facts["absence"]
+    said = texts_on_map(release_of("od_trips"), graded(), monkeypatch)
+    assert "or was of a grade worse than A: that is not zero" in said
+
+
+def test_where_no_grade_is_left_out_a_missing_row_lies_below_the_cut_and_no_more_is_said(monkeypatch):
+    _, files = part_of("od_trips")
+    said = texts_on_map(release_of("od_trips"), agreement(), monkeypatch)
+    for text in (files["README.md"].decode(), files["situation.html"].decode(), said):
+        assert "worse" not in text
+
+
+def test_words_that_a_part_has_instead_leave_the_same_gaps_in_every_language():
+    from jobs.publish.explorer.words import LANGUAGES, PARTS, catalogue, catalogues
+    from tests.unit.test_explorer import shape_of
+
+    for language in LANGUAGES:
+        other = catalogues(PARTS)[language]
+        assert shape_of(other) == shape_of(catalogue(language))
+        changed = {key for key in other if other[key] != catalogue(language)[key]}
+        assert changed == {
+            "kicker", "layerNotes", "belowCut", "legendCut", "flowsNote", "zonesCutNote", "seriesNote", "blind"
+        }  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["od_trips", "displacement"])
+def test_what_is_made_of_a_part_bears_its_name_and_says_with_whom_it_was_shared(name, tmp_path, monkeypatch):
+    slug, files = part_of(name)
+    whole = bundle_files(release_of(name), clearance_for(release_of(name)))
+    with_whom = "Shared with Ministry of Health, Numenia on"
+
+    release = json_in(files["situation.html"], "data")["products"][0]["periods"][0]["release"]
+    assert release["slug"] == slug
+    assert with_whom in release["sensitivity"]
+    assert "shared under an agreement" in json_in(files["situation.html"], "words")["en"]["kicker"]
+    package = json.loads(files["datapackage.json"])
+    assert (package["name"], with_whom in package["description"]) == (slug.lower(), True)
+    assert f"(`{slug}`)" in files["README.md"].decode().partition("## Citation")[2].replace("\n", " ")
+    if name == "od_trips":
+        assert f"Whimbrel, {slug}, " in texts_on_map(release_of(name), agreement(), monkeypatch)
+
+    part = read_source(written(tmp_path / "part", files))
+    exports = [export_files(source, [ALL]) for source in (part, read_source(written(tmp_path / "whole", whole)))]
+    assert exports[0].keys() & exports[1].keys() == {"README.md"}
+    assert all(file.startswith(slug) for file in exports[0] if file != "README.md")
+    for file, content in exports[0].items():
+        if file.endswith((".md", ".geojson", ".jsonld", ".parquet")):
+            assert with_whom.encode() in content, file
+    readme = exports[0]["README.md"].decode()
+    assert "Made from a bundle that was shared under an agreement" in readme
+    assert f"- **source bundle**: {slug}\n" in readme
+    assert b"Made from a published bundle" in exports[1]["README.md"]
+    assert b"Shared with" not in b"".join(exports[1].values())
 
 
 @pytest.mark.parametrize("name", RELEASES)

@@ -7,13 +7,13 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from typing import Any, Final
 
-from jobs.publish.card import Card
 from jobs.publish.explorer.basemap import basemap_block
 from jobs.publish.explorer.event import event_block
 from jobs.publish.explorer.flat import BREAKDOWNS, flat_block
 from jobs.publish.explorer.inputs import EVENT_PRODUCT, Series, Source
 from jobs.publish.explorer.pairs import pairs_block
 from jobs.publish.explorer.places import Places, places_of
+from jobs.publish.sharing.checks import told
 from jobs.publish.situation.network import Network
 
 SCHEMA: Final = 1
@@ -111,13 +111,15 @@ def _period(source: Source, networks: Networks) -> dict[str, Any]:
         "first": period.first_day.isoformat(),
         "last": period.last_day.isoformat(),
         "network": report and report.day.isoformat(),
-        "release": _release(card, source.digest),
+        "release": _release(source),
     }
 
 
-def _release(card: Card, digest: tuple[str, str]) -> dict[str, Any]:
+def _release(source: Source) -> dict[str, Any]:
+    card, digest = source.card, source.digest
+    shared = f". {told(source.sharing)}" if source.sharing else ""
     return {
-        "slug": card.slug,
+        "slug": source.slug,
         "title": card.title,
         "revision": card.revision,
         "sealed": card.sealed_on,
@@ -128,7 +130,7 @@ def _release(card: Card, digest: tuple[str, str]) -> dict[str, Any]:
         "rho": card.privacy.claimed_micro_rho / 1e6,
         "protected": card.unit_of_privacy,
         "mechanism": card.privacy.mechanism,
-        "sensitivity": card.sensitivity.text,
+        "sensitivity": f"{card.sensitivity.text}{shared}",
         "until": card.delivered_until and card.delivered_until.isoformat(),
         "provisional": card.is_provisional,
     }

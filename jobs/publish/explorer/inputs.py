@@ -9,7 +9,9 @@ from typing import Any, Final
 import pyarrow as pa
 
 from jobs.publish.card import Card
+from jobs.publish.explorer.words import PARTS
 from jobs.publish.operators import require_one_operator
+from jobs.publish.sharing.notice import SharingNote
 from privacy.signing import PublicKey
 from privacy.unit import Period
 from schemas.errors import BundleError, ConfigError
@@ -28,6 +30,7 @@ class Source:
         features: Features of its `zones.geojson`; none where its keys are no zones.
         digest: Name of a file and its SHA-256: what a reader compares with the bundle at hand.
         signer: The key that signed its bundle; nothing where a bundle draws its own page, before it is signed.
+        sharing: With whom it was shared; none of a published bundle.
     """
 
     card: Card
@@ -35,6 +38,12 @@ class Source:
     features: tuple[Mapping[str, Any], ...]
     digest: tuple[str, str]
     signer: PublicKey | None = None
+    sharing: SharingNote | None = None
+
+    @property
+    def slug(self) -> str:
+        """Name of the bundle."""
+        return self.sharing.slug if self.sharing else self.card.slug
 
     @cached_property
     def period(self) -> Period:
@@ -89,6 +98,13 @@ def series_of(sources: Iterable[Source], *, trusted: bool = False) -> tuple[Seri
     return tuple(Series(name, _last_revisions(group)) for name, group in groupby(ordered, key=lambda one: one.series))
 
 
+def parts_in(series: Iterable[Series]) -> tuple[str, ...]:
+    """Return which of `PARTS` the releases are: a page of them says other things of absence, and what it is."""
+    notes = [source.sharing for one in series for source in one.sources if source.sharing]
+    is_part = dict(zip(PARTS, (bool(notes), any(note.terms.least_quality for note in notes)), strict=True))
+    return tuple(part for part in PARTS if is_part[part])
+
+
 def _order(source: Source) -> tuple[bool, str, int, int, int, str]:
     last, first = source.period.last_day.toordinal(), source.period.first_day.toordinal()
     of_event = source.card.product == EVENT_PRODUCT
@@ -102,7 +118,7 @@ def _last_revisions(group: Iterable[Source]) -> tuple[Source, ...]:
 def _require_one_kind(sources: Sequence[Source]) -> None:
     first = sources[0]
     if odd := [one for one in sources if one.card.synthetic != first.card.synthetic]:
-        raise _mixed(f"Of {first.card.slug} and {odd[0].card.slug} one is synthetic", "all of one kind")
+        raise _mixed(f"Of {first.slug} and {odd[0].slug} one is synthetic", "all of one kind")
 
 
 def _require_one_country(sources: Sequence[Source]) -> None:
@@ -115,7 +131,7 @@ def _require_one_country(sources: Sequence[Source]) -> None:
         zones = frozenset(str(feature["properties"]["zone"]) for feature in source.features)
         first, known = domains.setdefault(system, (source, zones))
         if zones.isdisjoint(known):
-            found = f"{first.card.slug} and {source.card.slug} have no zone in common"
+            found = f"{first.slug} and {source.slug} have no zone in common"
             raise _mixed(found, "bundles of one country")
 
 

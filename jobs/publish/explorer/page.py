@@ -7,7 +7,7 @@ runs, in which `<` is written as an escape, and the program sets them as text, n
 import base64
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib.resources import files
 from typing import Any, Final
@@ -41,14 +41,19 @@ _PAGE: Final = """\
 """
 
 
-def page_html(block: Mapping[str, Any]) -> bytes:
-    """Return the page of a data block: the same bytes for the same block."""
+def page_html(block: Mapping[str, Any], parts: Iterable[str] = ()) -> bytes:
+    """Return the page of a data block: the same bytes for the same block.
+
+    Args:
+        block: The data.
+        parts: What `jobs.publish.explorer.inputs.parts_in` says of the releases.
+    """
     style, program = style_text(), program_text()
     page = _PAGE.format(
         policy=content_policy(style, program),
         style=style,
         program=program,
-        words=json_in_html(catalogues()),
+        words=json_in_html(catalogues(parts)),
         data=json_in_html(block),
     )
     return page.encode()

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from jobs.publish.explorer.block import Networks, data_block, periods_of
-from jobs.publish.explorer.inputs import Series, Source, series_of
+from jobs.publish.explorer.inputs import Series, Source, parts_in, series_of
 from jobs.publish.explorer.page import page_html
 from jobs.publish.situation.network import networks_on
 from jobs.publish.situation.run import Keys
@@ -52,7 +52,7 @@ def write_explorer(
         networks=_networks(network, series) if network else None,
         checked="keys" if known.are_given else "sums",
     )
-    write_public(out, page_html(block))
+    write_public(out, page_html(block, parts_in(series)))
     return out
 
 
@@ -60,7 +60,8 @@ def read_source(path: Path, keys: Keys) -> Source:
     """Verify and read one bundle."""
     report, contents = verified(path, key=keys.publisher, trust=keys.trust, package=False)
     features = tuple(contents.zones["features"]) if contents.zones else ()
-    return Source(report.card, contents.table, features, (SUMS_NAME, report.sha256), report.signer)
+    digest = SUMS_NAME, report.sha256
+    return Source(report.card, contents.table, features, digest, report.signer, report.sharing)
 
 
 def names_in(path: Path) -> Mapping[str, str]:

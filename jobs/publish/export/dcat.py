@@ -20,6 +20,7 @@ _CONTEXT: Final = {
     "spdx": "http://spdx.org/rdf/terms#",
     "xsd": "http://www.w3.org/2001/XMLSchema#",
 }
+_DESCRIBED: Final = ("definition", "absence", "interval", "privacy", "shared")
 _ACCESS: Final = {"public": "PUBLIC", "restricted": "RESTRICTED", "internal": "NON_PUBLIC"}
 _RIGHTS: Final = "http://publications.europa.eu/resource/authority/access-right/"
 _MEDIA: Final = "https://www.iana.org/assignments/media-types/"
@@ -48,7 +49,7 @@ def dcat_bytes(source: Source, files: Mapping[str, bytes]) -> bytes:
         "@type": "dcat:Dataset",
         "dct:title": facts["title"],
         "dct:identifier": source.stem,
-        "dct:description": " ".join(facts[name] for name in ("definition", "absence", "interval", "privacy")),
+        "dct:description": " ".join(facts[name] for name in _DESCRIBED if name in facts),
         "dct:issued": _date(source.card.sealed_on),
         "dcat:version": facts["revision"],
         "dcat:keyword": _keywords(source),
@@ -65,9 +66,9 @@ def dcat_bytes(source: Source, files: Mapping[str, bytes]) -> bytes:
         "dct:bibliographicCitation": facts["citation"],
         "dct:provenance": {"@type": "dct:ProvenanceStatement", "rdfs:label": facts["source_sha256"]},
         "prov:wasDerivedFrom": {
-            "@id": f"urn:whimbrel:bundle:{source.card.slug}:{source.sha256}",
+            "@id": f"urn:whimbrel:bundle:{source.bundle}:{source.sha256}",
             "@type": "prov:Entity",
-            "dct:identifier": source.card.slug,
+            "dct:identifier": source.bundle,
             "spdx:checksum": _checksum(source.sha256),
         },
         "dcat:distribution": [_distribution(name, files[name]) for name in sorted(files)],

@@ -44,7 +44,7 @@ def kmz_bytes(source: Source) -> bytes:
 
 def _document(source: Source) -> Document:
     facts = facts_of(source)
-    told = " ".join(facts[name] for name in ("definition", "absence", "privacy"))
+    told = " ".join(facts[name] for name in ("definition", "absence", "privacy", "shared") if name in facts)
     days = TimeSpan(begin=KmlDateTime(source.period.first_day), end=KmlDateTime(source.period.last_day))
     kinds = [kind for layer in layers_of(source) if layer.kind is not Kind.NOTHING for kind in _kinds(layer, source)]
     for n, kind in enumerate(kinds):

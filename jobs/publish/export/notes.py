@@ -2,13 +2,15 @@
 
 from typing import Final
 
+from jobs.publish.absence import absent_pair
 from jobs.publish.export.plain import unmarked
 from jobs.publish.export.source import Source
 from jobs.publish.forms import form_of
+from jobs.publish.sharing.checks import told
 
 _ABSENT_PAIR: Final = (
-    "A pair without a row lies below the cut of {cut:g} standard deviations. That is not zero: what it holds is in the "
-    "row of a coarser pair (residual) or in the one national row (remainder)."
+    "{absent} That is not zero: what it holds is in the row of a coarser pair (residual) or in the one national row "
+    "(remainder)."
 )
 _ABSENT_KEY: Final = (
     "Every key of the domain has a row, also where nobody was; a zone without a row was withheld, which is not zero."
@@ -42,12 +44,13 @@ def facts_of(source: Source) -> dict[str, str]:
         "privacy": f"{card.privacy.mechanism}; {card.epsilon_text}",
         "clipping": card.finding,
         "sensitivity": card.sensitivity.text,
-        "source_bundle": card.slug,
+        **({"shared": told(source.sharing)} if source.sharing else {}),
+        "source_bundle": source.bundle,
         "source_sha256": f"{source.sha256} (of its SHA256SUMS, and so of every file)",
         "sealed_on": card.sealed_on,
         "ledger_head": card.ledger_head,
-        "citation": f"Whimbrel, {source.title}, revision {card.revision} ({card.slug}), {card.definition_id}, sealed "
-        f"{card.sealed_on}, ledger head {card.ledger_head}",
+        "citation": f"Whimbrel, {source.title}, revision {card.revision} ({source.bundle}), {card.definition_id}, "
+        f"sealed {card.sealed_on}, ledger head {card.ledger_head}",
     }
     return {name: unmarked(text) for name, text in facts.items()}
 
@@ -57,7 +60,7 @@ def absence_of(source: Source) -> str:
     if source.by_areas:
         return _ABSENT_AREA.format(by_areas=source.by_areas)
     if source.has_flows:
-        return _ABSENT_PAIR.format(cut=source.card.cut)
+        return _ABSENT_PAIR.format(absent=absent_pair(source.card.cut, source.sharing))
     return _ABSENT_KEY if form_of(source.card.product).has_zones else "Every bin and part has a row."
 
 

@@ -150,7 +150,7 @@ def _qml(symbol_type: str, rules: Sequence[Rule]) -> str:
 
 
 def _add_rule(parent: Element, symbols: Element, rule: Rule, symbol_type: str, keys: Iterator[int]) -> None:
-    told = {"key": f"rule-{next(keys)}", "label": rule.label}
+    told = {"key": f"rule-{next(keys)}", "label": _unevaluated(rule.label)}
     if rule.condition:
         told["filter"] = rule.condition
     if not rule.is_on:
@@ -161,6 +161,11 @@ def _add_rule(parent: Element, symbols: Element, rule: Rule, symbol_type: str, k
     made = SubElement(parent, "rule", told)
     for inner in rule.rules:
         _add_rule(made, symbols, inner, symbol_type, keys)
+
+
+def _unevaluated(label: str) -> str:
+    """A label that is text: QGIS replaces what stands between [% and %] in a legend by the value of that expression."""
+    return label.replace("[%", "[ %")
 
 
 def _add_symbol(symbols: Element, symbol_type: str, layer_class: str, settings: Settings) -> None:

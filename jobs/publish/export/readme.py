@@ -32,7 +32,7 @@ _FILES: Final = {
 _HEAD: Final = """\
 # {title}
 {mark}
-Made from a published bundle, and nothing else. Check the bundle itself with `whimbrel verify`; these files carry no
+Made from {origin}, and nothing else. Check the bundle itself with `whimbrel verify`; these files carry no
 signature.
 
 """
@@ -48,7 +48,8 @@ def readme_bytes(source: Source, formats: Iterable[str]) -> bytes:
         formats: All formats that can show it.
     """
     facts = facts_of(source)
-    head = _HEAD.format(title=facts["title"], mark=_MARK if source.card.synthetic else "")
+    origin = "a bundle that was shared under an agreement" if source.sharing else "a published bundle"
+    head = _HEAD.format(title=facts["title"], mark=_MARK if source.card.synthetic else "", origin=origin)
     told = "".join(f"- **{name.replace('_', ' ')}**: {text}\n" for name, text in facts.items() if name != "title")
     files = "".join(f"| `{rest}` | {what} |\n" for name in formats for rest, what in _FILES[name].items())
     table = f"\n## Files\n\nNames begin with `{source.stem}`; not all formats may have been asked for.\n\n"

@@ -51,9 +51,15 @@ def write_exports(source: Source, names: Sequence[str], out: Path, *, hxl: bool 
 def _require_same_bundle(folder: Path, readme: bytes) -> None:
     """Refuse a folder whose other formats were made from another bundle: they would stay, under this one's README."""
     standing = folder / README
-    if (standing.exists() and standing.read_bytes() != readme) or (folder.exists() and not standing.exists()):
+    is_another = standing.read_bytes() != readme if standing.exists() else _holds_something(folder)
+    if is_another:
         raise BundleError(
             f"{folder} holds exports of another bundle, or of another version of Whimbrel.",
             "exports of this bundle, or nothing",
             "move the folder away, or choose another with --out",
         )
+
+
+def _holds_something(folder: Path) -> bool:
+    """Tell whether anything stands there; an empty folder is what a run leaves that was killed before its README."""
+    return any(folder.iterdir()) if folder.is_dir() else folder.exists()

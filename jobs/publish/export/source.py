@@ -13,6 +13,7 @@ from shapely.geometry import shape
 
 from jobs.publish.card import Card
 from jobs.publish.forms import form_of
+from jobs.publish.sharing.notice import SharingNote
 from jobs.publish.verify import Contents, verified
 from jobs.publish.zones import LEVEL_COLUMNS
 from privacy.approval import Trust
@@ -43,6 +44,7 @@ class Source:
         zones: By zone: `name`, `level`, `lng` and `lat` of a point inside, `geometry`; nothing where none are drawn.
         sha256: Digest of its `SHA256SUMS`, and so of every file of it.
         by_areas: How its zones were turned into other areas; empty where they were not.
+        sharing: With whom it was shared; none of a published bundle.
     """
 
     card: Card
@@ -51,6 +53,7 @@ class Source:
     zones: gpd.GeoDataFrame | None
     sha256: str
     by_areas: str = ""
+    sharing: SharingNote | None = None
 
     @cached_property
     def period(self) -> Period:
@@ -58,13 +61,18 @@ class Source:
         return Period.parse(self.card.period)
 
     @property
+    def bundle(self) -> str:
+        """Name of the bundle."""
+        return self.sharing.slug if self.sharing else self.card.slug
+
+    @property
     def slug(self) -> str:
         """Name of the folder of its exports."""
-        return f"{self.card.slug}_areas" if self.by_areas else self.card.slug
+        return f"{self.bundle}_areas" if self.by_areas else self.bundle
 
     @property
     def stem(self) -> str:
-        """Beginning of the name of each of its files: product, period and revision; synthetic data says so."""
+        """Beginning of the name of each of its files: the bundle's; synthetic data says so."""
         return f"{self.slug}_synthetic" if self.card.synthetic else self.slug
 
     @property
@@ -101,7 +109,7 @@ def read_source(path: Path, *, key: PublicKey | None = None, trust: Trust | None
     """
     report, contents = verified(path, key=key, trust=trust, package=False)
     rows = contents.table.to_pandas(types_mapper=_INTEGERS.get)
-    return Source(contents.card, contents.contract, rows, _zones(contents), report.sha256)
+    return Source(contents.card, contents.contract, rows, _zones(contents), report.sha256, sharing=contents.sharing)
 
 
 def _zones(contents: Contents) -> gpd.GeoDataFrame | None:
@@ -126,7 +134,7 @@ def _polygons(feature: dict[str, Any]) -> shapely.MultiPolygon:
     zone = str(feature["properties"]["zone"])
     try:
         drawn = shape(feature["geometry"])
-    except (shapely.errors.ShapelyError, ValueError, TypeError) as error:
+    except (shapely.errors.ShapelyError, ValueError, TypeError, IndexError) as error:
         raise _undrawable(f"the rings of {zone} are none: {error}") from error
     if not isinstance(drawn, shapely.MultiPolygon) or drawn.is_empty:
         raise _undrawable(f"{zone} has no area")
