@@ -27,5 +27,5 @@ def page_of_release(
     """
     digest = f"{card.product}.csv", hashlib.sha256(csv).hexdigest()
     features = tuple(zones["features"]) if zones else ()
-    series = series_of([Source(card, table, features, digest, sharing)])
+    series = series_of([Source(card, table, features, digest, sharing=sharing)])
     return page_html(data_block(series, checked="bundle"), parts_in(series))
