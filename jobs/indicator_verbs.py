@@ -136,7 +136,7 @@ def scale(
     """From phones to people: scale one operator's release to a census or a raster, with the error of that."""
     from jobs.publish.drawn_zones import drawn_zones
     from jobs.publish.released import one_released, require_alike
-    from jobs.publish.scaling.run import Stated, population_of, write_scaled
+    from jobs.publish.scaling.run import Stated, month_notes, population_of, write_scaled
 
     publisher, trusted = _keys(key, trust)
     stated = Stated(market_share, coverage)
@@ -150,7 +150,7 @@ def scale(
         progress("scaling rows")
         files = write_scaled(found, stock, population, out, national=national, stated=stated)
     OUT.print(*files, sep="\n", soft_wrap=True)
-    for note in population.notes:
+    for note in (*month_notes(found, stock), *population.notes):
         ERR.print(note, markup=False, highlight=False, soft_wrap=True)
 
 

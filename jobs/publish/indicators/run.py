@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
+from jobs.publish.at_risk import at_risk, months_at_risk
 from jobs.publish.drawn_zones import DrawnZones, drawn_zones
 from jobs.publish.indicators.away import away_figures
 from jobs.publish.indicators.changes import change_figures
@@ -71,19 +72,8 @@ def _intensity(bundle: Released, stocks: Sequence[Released], zones: DrawnZones, 
     beneath = at_risk(bundle, stocks)
     residents = residents_of(beneath, chosen) if beneath else {}
     if not residents:
-        return [blank.told(f"no residents of {' or '.join(_wanted(bundle))} were given at this level")]
+        return [blank.told(f"no residents of {' or '.join(months_at_risk(bundle))} were given at this level")]
     return intensity_figures(moves_of(bundle, zones, chosen), residents, blank)
-
-
-def at_risk(bundle: Released, stocks: Sequence[Released]) -> Released | None:
-    """Return the residents that moves are divided by: those of the month before, else those of the month itself."""
-    by_period = {one.card.period: one for one in stocks}
-    return next((by_period[period] for period in _wanted(bundle) if period in by_period), None)
-
-
-def _wanted(bundle: Released) -> tuple[str, str]:
-    month = bundle.period.privacy_month
-    return str(month.next(-1)), str(month)
 
 
 def metadata(bundles: Sequence[Released], zones: DrawnZones, figures: Iterable[Figure]) -> dict[str, object]:
