@@ -36,7 +36,7 @@ from jobs.publish.situation.figures import figures_of
 from privacy.intervals import Z_95
 from privacy.unit import Period, PeriodKind, PrivacyMonth
 from schemas.errors import BundleError, ConfigError
-from tests.plans import plan_of
+from tests.plans import CELLS, plan_of
 from tests.readers import DISK, bounded_of, bundle_in, drawn, gravity, with_rows
 from tests.situations import DAYS, WEEK_BEFORE, flood_bundles, flood_releases
 
@@ -201,6 +201,25 @@ def test_where_the_cut_hides_much_of_a_country_no_balance_is_told():
     assert {one.value for one in figures if one.definition.name == "net_rate"} == {None}
     cmi = named(figures, "cmi")
     assert cmi.ci_high > cmi.value + Z_95 * cmi.sd  # what no row places might have crossed a border
+
+
+def test_the_upper_end_of_the_intensity_holds_the_truth_where_the_cut_hides_most_moves():
+    """Every move crosses a border here, and few stand in a row: the remainder's own noise is most of the error."""
+    of, n = plan_of("relocations"), len(CELLS)
+    roots = [h3.cell_to_parent(cell, 4) for cell in CELLS]
+    spread = gravity(of, people=120, decay=0.0)
+    across = {key: count for key, count in spread.items() if roots[key // n] != roots[key % n]}
+    residents = dict.fromkeys(roots, Estimate(100_000.0, 30.0))
+    truth = 100 * sum(across.values()) / (100_000 * len(residents))
+
+    inside = []
+    for seed in range(40):
+        bundle = drawn(of, bounded_of(of, across), seed=seed)
+        placed = moves_of(bundle, drawn_zones([bundle]), 4)
+        inside.append(truth <= named(intensity_figures(placed, residents, BLANK), "cmi").ci_high)
+
+    assert placed.unplaced_share > 0.5
+    assert np.mean(inside) >= 0.9
 
 
 def test_a_zone_without_a_row_has_a_reason_and_no_zero():

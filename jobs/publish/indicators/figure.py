@@ -75,18 +75,17 @@ class Figure:
     reason: str = ""
     unit: str = ""
 
-    def told(self, number: Number, *, below: float = 0.0, above: float = 0.0) -> "Figure":
+    def told(self, number: Number, *, below: float = 0.0) -> "Figure":
         """Return the figure with its number, or with the reason why it has none.
 
         Args:
             number: The number; or the reason.
             below: How far the value may be too high besides: that is added to the interval at its lower end.
-            above: How far it may be too low besides: added at its upper end.
         """
         if isinstance(number, str):
             return replace(self, reason=number)
-        low, high = number.ci_low - below, number.ci_high + above
-        return replace(self, value=number.value, sd=number.sd, ci_low=low, ci_high=high)
+        low = number.ci_low - below
+        return replace(self, value=number.value, sd=number.sd, ci_low=low, ci_high=number.ci_high)
 
     @property
     def cells(self) -> dict[str, Cell]:
