@@ -109,9 +109,16 @@ REFUSED = {
     "a strange column": ("residents", Asked(level=5, where={"colour": "red"}), "no column 'colour'"),
     "a strange label": ("residents", Asked(level=5, where={"sex": "f"}), "No row has sex 'f'"),
     "nothing said": ("residents", Asked(), "not said what to add"),
-    "nothing finer": ("residents", Asked(level=6), "Nothing is measured below resolution 6"),
+    "a level of no zones": (
+        "residents", Asked(level=9),
+        r"^Rows of resolution 6 do not add up to resolution 9\. Expected: a coarser level: 4 or 5\.",
+    ),
+    "nothing coarser": (
+        "residents", Asked(level=5, where={"sex": "female"}),
+        "Rows of resolution 4 do not add up to resolution 5.* a coarser level: there is none",
+    ),
     "labels that never meet": (
-        "residents", Asked(level=5, where={"sex": "female"}), "No row is left|Nothing is measured below",
+        "displacement", Asked(level=5, where={"transition": "newly_away", "status": "home"}), "No row is left to add",
     ),
 }  # fmt: skip
 

@@ -35,7 +35,7 @@ def level_named(text: str, bundle: Released) -> int:
     Raises:
         ConfigError: It names none.
     """
-    levels = sorted({level for one in [bundle] for level in one.card.zones.resolutions})
+    levels = sorted(bundle.card.zones.resolutions)
     if text == PARENT and len(levels) > 1:
         return levels[-2]
     if text.isdecimal() and len(text) < 3:
