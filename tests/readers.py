@@ -109,3 +109,11 @@ def truths(bundle, plan, amounts):
         pairs = (tuple(h3.cell_to_parent(end, level) for end in ends) for level in levels)
         held[next((at[pair] for pair in pairs if pair in at), remainder)] += count
     return held
+
+
+def marked(bundle, *, sensitivity="public", until=None, synthetic=True):
+    """A release of another class of sensitivity, or of real people."""
+    then = "public" if until else None
+    note = bundle.card.sensitivity.model_copy(update={"now": sensitivity, "until": until, "then": then})
+    card = bundle.card.model_copy(update={"sensitivity": note, "synthetic": synthetic})
+    return replace(bundle, report=SimpleNamespace(**vars(bundle.report) | {"card": card}))

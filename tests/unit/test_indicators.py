@@ -30,6 +30,7 @@ from jobs.publish.indicators.moves import moves_of
 from jobs.publish.indicators.run import indicators_of
 from jobs.publish.indicators.seasons import month_index, season_figures, weekday_index
 from jobs.publish.indicators.series import Series, series_of
+from jobs.publish.marks import marks_of
 from jobs.publish.released import read_released
 from jobs.publish.situation.estimate import Estimate
 from jobs.publish.situation.figures import figures_of
@@ -430,7 +431,7 @@ def test_without_the_week_before_the_event_no_return_is_told(event):
 
 def test_every_row_has_a_number_with_its_interval_or_a_reason(event):
     figures = [*indicators_of([moves(), stock()], drawn_zones([moves(), stock()])), *away_figures(event)]
-    rows = list(csv.DictReader(io.StringIO(figures_csv(figures).decode())))
+    rows = list(csv.DictReader(io.StringIO(figures_csv(figures, marks_of([moves()])).decode())))
     assert tuple(rows[0]) == COLUMNS
     for row in rows:
         has_number = row["value"] != ""
@@ -444,7 +445,7 @@ def test_every_row_has_a_number_with_its_interval_or_a_reason(event):
 
 def test_a_name_that_begins_like_a_formula_is_text():
     content = figures_csv(
-        [replace(BLANK, zone='=HYPERLINK("http://evil.example")').told(Told.normal(-1.0, 0.5))]
+        [replace(BLANK, zone='=HYPERLINK("http://evil.example")').told(Told.normal(-1.0, 0.5))], {}
     ).decode()
     (row,) = csv.DictReader(io.StringIO(content))
     assert row["zone"].startswith("'=")

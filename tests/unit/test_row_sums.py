@@ -213,6 +213,6 @@ def test_the_verb_verifies_adds_and_writes_the_same_bytes_each_time(tmp_path):
     assert len(first.splitlines()) == 1 + len({parent(cell) for cell in CELLS})
     assert one_released(folder).product == "residents"
     shown = CliRunner().invoke(app, ["sum", str(folder), "--by", "4"]).output
-    assert "residents, 2026-03" in shown
+    assert "residents, 2026-03, residents/1, synthetic, restricted" in " ".join(shown.split())
     both = CliRunner().invoke(app, ["sum", str(folder), "--by", "4", "--zones", "x"])
     assert isinstance(both.exception, ConfigError)

@@ -16,6 +16,8 @@ from jobs.publish.indicators.moves import moves_of
 from jobs.publish.indicators.seasons import season_figures
 from jobs.publish.indicators.series import series_of
 from jobs.publish.jsontext import json_bytes
+from jobs.publish.marks import marks_of, narrowest
+from jobs.publish.plain_csv import notes_beside
 from jobs.publish.released import Released, only
 from privacy.durable import write_public
 from schemas.errors import ConfigError
@@ -28,14 +30,13 @@ def write_indicators(bundles: Sequence[Released], out: Path, *, level: int | Non
     """Write the indicators of bundles as CSV, and beside it a JSON file that says what each is; return both.
 
     Raises:
-        ConfigError: The level is not one that the bundles have.
+        ConfigError: The level is not one that the bundles have; or the table is to be a JSON file.
         BundleError: Bundles of displacement are of several events.
     """
-    zones = drawn_zones(bundles)
+    notes, zones = notes_beside(out), drawn_zones(bundles)
     figures = list(indicators_of(bundles, zones, level=level))
-    notes = out.with_suffix(".json")
     write_public(notes, json_bytes(metadata(bundles, zones, figures)))
-    write_public(out, figures_csv(figures))
+    write_public(out, figures_csv(figures, marks_of(bundles)))
     return out, notes
 
 
@@ -89,7 +90,11 @@ def metadata(bundles: Sequence[Released], zones: DrawnZones, figures: Iterable[F
         "definitions": [one.facts for one in DEFINITIONS if one.id in used],
         "intervals": "95 %, for the noise of the releases; neither contribution bounds, sampling nor unseen movement",
         "residents_of": divided,
-        "sources": [{"release": one.card.slug, "sha256": one.report.sha256} for one in bundles],
+        "sensitivity": narrowest(bundles).text,
+        "sources": [
+            {"release": one.card.slug, "sensitivity": one.card.sensitivity.text, "sha256": one.report.sha256}
+            for one in bundles
+        ],
         "synthetic": bundles[0].card.synthetic,
         "zoning": {"kind": str(zones.zoning), "zones": {str(n): len(zones.parents[n]) for n in zones.levels}},
     }

@@ -11,7 +11,8 @@ from jobs.publish.at_risk import months_at_risk
 from jobs.publish.drawn_zones import DrawnZones, drawn_zones
 from jobs.publish.indicators.intensity import estimates_of
 from jobs.publish.jsontext import json_bytes
-from jobs.publish.plain_csv import csv_of
+from jobs.publish.marks import marks_of, narrowest
+from jobs.publish.plain_csv import csv_of, notes_beside
 from jobs.publish.released import Released
 from jobs.publish.scaling.census import People, Population, read_census
 from jobs.publish.scaling.raster import read_raster
@@ -80,8 +81,10 @@ def write_scaled(
         stated: What is stated of the operator.
 
     Raises:
-        ConfigError: The weights would be taken from another product; or the release is not scaled.
+        ConfigError: The weights would be taken from another product; the release is not scaled; or the table is to be a
+            JSON file.
     """
+    notes = notes_beside(out)
     _require_residents(residents)
     stock = stock_of(residents)
     levels = sorted(stock)
@@ -89,9 +92,8 @@ def write_scaled(
     country = national_weight(population, stock[levels[0]])
     weights = Weights(by_zone, country if national else None)
     rows = list(scaled_rows(bundle, weights))
-    definition = {"scaling_definition_id": DEFINITION_ID}
-    table = csv_of([*columns_of(bundle), *definition], (row | definition for row in rows))
-    notes = out.with_suffix(".json")
+    told = {"scaling_definition_id": DEFINITION_ID, **marks_of((bundle, residents))}
+    table = csv_of([*columns_of(bundle), *told], (row | told for row in rows))
     write_public(notes, json_bytes(_metadata(bundle, residents, population, country, national, stated)))
     write_public(out, table)
     return out, notes
@@ -159,11 +161,18 @@ def _metadata(
         "notes": month_notes(bundle, residents),
         "one_weight_for_everybody": national,
         "population": {"source": population.source, "dates": population.dates, "notes": population.notes},
-        "sources": [
-            {"release": one.card.slug, "period": one.card.period, "sha256": one.report.sha256}
-            for one in (bundle, residents)
-        ],
+        "sensitivity": narrowest((bundle, residents)).text,
+        "sources": [_source(one) for one in (bundle, residents)],
         "stated": {"market_share": stated.market_share, "coverage": stated.coverage},
         "synthetic": bundle.card.synthetic,
         "zoning": str(drawn_zones([bundle]).zoning),
+    }
+
+
+def _source(one: Released) -> dict[str, str]:
+    return {
+        "release": one.card.slug,
+        "period": one.card.period,
+        "sensitivity": one.card.sensitivity.text,
+        "sha256": one.report.sha256,
     }
