@@ -44,7 +44,7 @@ from tests.situations import DAYS, WEEK_BEFORE, flood_releases
 DISK = tuple(sorted(h3.grid_disk(h3.latlng_to_cell(-14.06, 66.13, 6), 5)))
 """A country of 91 cells of resolution 6, in several of resolution 4."""
 
-DRAWS = 6
+DRAWS = 10
 MOVERS = 150_000
 
 
@@ -166,7 +166,7 @@ def true_figures(zones):
 
 
 @given(factor=st.floats(0.1, 50))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=12, deadline=None)
 def test_twice_as_many_moves_of_twice_as_many_people_have_the_same_intensities(factor):
     def scaled(bundle):
         columns = {name: bundle.rows[name] * factor for name in ("value", "noise_sd", "ci_low", "ci_high")}
