@@ -104,4 +104,4 @@ class Figure:
 
 def figures_csv(figures: Iterable[Figure], marks: Mapping[str, Cell]) -> bytes:
     """Return figures as CSV, with the marks of the bundles that they follow from."""
-    return csv_of(COLUMNS, (figure.cells | marks for figure in figures))
+    return csv_of(COLUMNS, ({**figure.cells, **marks} for figure in figures))
