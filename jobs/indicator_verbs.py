@@ -19,7 +19,7 @@ BundleArgument = Annotated[Path, typer.Argument(help="A published bundle, folder
 BundlesArgument = Annotated[list[Path], typer.Argument(help="Published bundles, folders or zips: verified first.")]
 
 
-_TITLE = ("product", "period", "definition_id")
+_TITLE = ("product", "period", "definition_id", "synthetic", "sensitivity")
 """Columns that a table of the terminal says once, above it."""
 
 _IN_THE_FILE = ("may_also_hold_sd", "may_also_hold_rows")
@@ -136,7 +136,7 @@ def scale(
     """From phones to people: scale one operator's release to a census or a raster, with the error of that."""
     from jobs.publish.drawn_zones import drawn_zones
     from jobs.publish.released import one_released, require_alike
-    from jobs.publish.scaling.run import Stated, population_of, write_scaled
+    from jobs.publish.scaling.run import Stated, month_notes, population_of, write_scaled
 
     publisher, trusted = _keys(key, trust)
     stated = Stated(market_share, coverage)
@@ -150,7 +150,7 @@ def scale(
         progress("scaling rows")
         files = write_scaled(found, stock, population, out, national=national, stated=stated)
     OUT.print(*files, sep="\n", soft_wrap=True)
-    for note in population.notes:
+    for note in (*month_notes(found, stock), *population.notes):
         ERR.print(note, markup=False, highlight=False, soft_wrap=True)
 
 
@@ -233,13 +233,19 @@ def _show(content: bytes) -> None:
 
     header, *rows = csv.reader(content.decode().splitlines())
     same = [n for n in range(len(header)) if rows and len({row[n] for row in rows}) == 1 and header[n] in _TITLE]
-    table = Table(title=Text(", ".join(rows[0][n] for n in same)) if rows else None)
+    said = [_said(header[n], rows[0][n]) for n in same]
+    table = Table(title=Text(", ".join(filter(None, said))) if rows else None)
     shown = [n for n in range(len(header)) if n not in same and header[n] not in _IN_THE_FILE]
     for n in shown:
         table.add_column(header[n], justify="right" if any(_is_number(row[n]) for row in rows) else "left")
     for row in rows:
         table.add_row(*(Text(_short(row[n]), overflow="fold") for n in shown))
     OUT.print(table)
+
+
+def _said(name: str, cell: str) -> str:
+    """A cell as the title says it: what is synthetic is called so."""
+    return cell if name != "synthetic" else {"true": "synthetic"}.get(cell, "")
 
 
 def _is_number(cell: str) -> bool:

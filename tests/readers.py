@@ -1,6 +1,7 @@
 """Releases as their readers hold them, drawn by the mechanism or made up, and bundles of them on a disk."""
 
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import SimpleNamespace
@@ -31,19 +32,23 @@ DISK = tuple(sorted(h3.grid_disk(h3.latlng_to_cell(-14.06, 66.13, 6), 8)))
 """A country of 217 cells of resolution 6."""
 
 
+SIGMA = cache(mechanisms.sigma_for)
+"""A search for the same few sensitivities and costs, which simulations would make for every draw."""
+
+
 def bounded_of(plan, amounts):
     """Totals of a plan, from whole contributions by finest key."""
     keys = np.array(sorted(amounts), dtype=np.int64)
     return Bounded(keys, np.array([amounts[k] for k in keys.tolist()], dtype=np.int64) * plan.fixed_point, plan.bounds)
 
 
-def read(plan, opened, *, gate="gate"):
+def read(opened, *, gate="gate"):
     """What was drawn, as a reader of the bundle holds it, but for the bundle: simulations make many."""
     card = read_card(canonical_json({**opened.card, "ledger_head": "ab" * 32, "sealed_on": "2026-03-16"}))
     rows = opened.table.to_pandas()
     rows = rows.astype({level: float for zone, level in LEVEL_COLUMNS.items() if zone in rows.columns})
-    units = plan.zones.units
-    zones = units_geojson(units.drawn(plan.zones.resolutions)) if units else None
+    units = opened.units
+    zones = units_geojson(units.drawn(tuple(card.zones.resolutions))) if units else None
     zones = zones or zones_geojson(opened.base_cells, zones_in(opened.table))
     report = SimpleNamespace(card=card, sha256="cd" * 32, signer=key_of(gate).public)
     return Released(report, rows, zones)
@@ -54,12 +59,12 @@ def drawn(plan, bounded, *, seed):
     random = np.random.default_rng(seed)
 
     def noisy(values, *, l2_sensitivity, micro_rho):
-        sigma = mechanisms.sigma_for(l2_sensitivity=l2_sensitivity, micro_rho=micro_rho)
+        sigma = SIGMA(l2_sensitivity=l2_sensitivity, micro_rho=micro_rho)
         return values + np.rint(random.normal(0, sigma, len(values))).astype(np.int64), sigma
 
     opener = open_pairs if plan.key.product in PAIRS else open_marginals
-    with patch.object(mechanisms, "discrete_gaussian", noisy):
-        return read(plan, opener(plan.draw(bounded)))
+    with patch.multiple(mechanisms, discrete_gaussian=noisy, sigma_for=SIGMA):
+        return read(opener(plan.draw(bounded)))
 
 
 def with_rows(bundle, **columns):
@@ -103,9 +108,18 @@ def truths(bundle, plan, amounts):
     finest = plan.zones.levels[-1].zones
     at = {pair: n for n, pair in enumerate(zip(bundle.rows["origin"], bundle.rows["destination"], strict=True))}
     levels = sorted(bundle.card.resolutions, reverse=True)
+    above = {level: [h3.cell_to_parent(zone, level) for zone in finest] for level in levels}
     held, remainder = np.zeros(len(at)), at[None, None]
     for key, count in amounts.items():
-        ends = finest[key // len(finest)], finest[key % len(finest)]
-        pairs = (tuple(h3.cell_to_parent(end, level) for end in ends) for level in levels)
+        origin, destination = divmod(key, len(finest))
+        pairs = ((above[level][origin], above[level][destination]) for level in levels)
         held[next((at[pair] for pair in pairs if pair in at), remainder)] += count
     return held
+
+
+def marked(bundle, *, sensitivity="public", until=None, synthetic=True):
+    """A release of another class of sensitivity, or of real people."""
+    then = "public" if until else None
+    note = bundle.card.sensitivity.model_copy(update={"now": sensitivity, "until": until, "then": then})
+    card = bundle.card.model_copy(update={"sensitivity": note, "synthetic": synthetic})
+    return replace(bundle, report=SimpleNamespace(**vars(bundle.report) | {"card": card}))

@@ -4,9 +4,11 @@ import csv
 import io
 from collections.abc import Iterable, Mapping, Sequence
 from math import isfinite
+from pathlib import Path
 from typing import Final
 
 from jobs.publish.export.plain import cell_text
+from schemas.errors import ConfigError
 
 DECIMALS: Final = 6
 """Of a number: enough for a rate per thousand of a small place."""
@@ -26,6 +28,21 @@ def csv_of(columns: Sequence[str], rows: Iterable[Mapping[str, Cell]]) -> bytes:
     writer.writerow(columns)
     writer.writerows([_text(row.get(column)) for column in columns] for row in rows)
     return sink.getvalue().encode()
+
+
+def notes_beside(table: Path) -> Path:
+    """Return the JSON file beside a table that says what its rows are.
+
+    Raises:
+        ConfigError: The table is to be that file itself.
+    """
+    if table.suffix.lower() == ".json":
+        raise ConfigError(
+            f"--out names {table.name}, and what the table's rows are goes into a .json file beside it.",
+            "a CSV file",
+            f"name it {table.stem}.csv",
+        )
+    return table.with_suffix(".json")
 
 
 def _text(cell: Cell) -> str:

@@ -156,6 +156,8 @@ def test_departures_of_a_week_are_our_newly_away_of_its_seven_days_by_home(tmp_p
     assert float(rows[0]["ours"]) == pytest.approx(naive)
     assert float(rows[0]["theirs"]) == 10
     assert rows[0]["ours_measure"].startswith("phone-based estimate of people newly away")
+    assert rows[0]["ours_release"].split() == [one.card.slug for one in days]
+    assert rows[0]["ours_sha256"].split() == [one.report.sha256 for one in days]
     assert {row["not_available_because"] for row in short} == {"5 of the week's 7 days were given"}
 
 

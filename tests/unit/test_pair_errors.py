@@ -24,7 +24,8 @@ def releases(product):
     plan = plan_for(DISK) if product == "od_trips" else plan_of(product, cells=DISK)
     amounts = gravity(plan, people=MOVERS[product])
     made = [drawn(plan, bounded_of(plan, amounts), seed=seed) for seed in range(DRAWS)]
-    return [(one, pair_errors(one, drawn_zones([one])), truths(one, plan, amounts)) for one in made]
+    zones = drawn_zones(made[:1])
+    return [(one, pair_errors(one, zones), truths(one, plan, amounts)) for one in made]
 
 
 def parents(bundle, column, level):

@@ -26,7 +26,7 @@ from jobs.publish.scaling.page import class_of, page_html
 from jobs.publish.scaling.raster import EMPTY, OUTSIDE, read_raster
 from jobs.publish.scaling.representativeness import reached
 from jobs.publish.scaling.rows import NO_HOME, Weights, scaled_rows
-from jobs.publish.scaling.run import Stated, national_weight, population_of, stock_of
+from jobs.publish.scaling.run import Stated, month_notes, national_weight, population_of, stock_of, write_scaled
 from jobs.publish.scaling.weights import CLEAR, UNCLEAR, Weight, scaled, weight, weight_of
 from jobs.publish.situation.estimate import Estimate
 from schemas.errors import BundleError, ConfigError, InputError
@@ -258,6 +258,54 @@ def test_rows_that_do_not_say_where_people_live_are_refused_without_one_weight(t
         list(scaled_rows(stock(), weights(population)))
     with pytest.raises(ConfigError, match="A market share of 35 is stated"):
         Stated(market_share=35)
+
+
+@cache
+def lived(period):
+    plan = plan_of("residents", period=period)
+    return drawn(plan, bounded_of(plan, {n * plan.n_sex * plan.n_age: 900 for n in range(len(CELLS))}), seed=2)
+
+
+@cache
+def of_month(product, period):
+    plan = plan_of(product, period=period)
+    return drawn(plan, bounded_of(plan, {}), seed=2)
+
+
+@pytest.mark.parametrize(
+    ("product", "period", "right"),
+    [
+        ("relocations", "2026-03", {"2026-02", "2026-03"}),
+        ("home_visits", "2026-W10", {"2026-02", "2026-03"}),
+        ("displacement", "2026-04-09", {"2026-03"}),  # homes after an event are those of its baseline month
+    ],
+)
+def test_weights_of_another_month_than_that_of_the_homes_are_pointed_out(product, period, right):
+    bundle = of_month(product, period)
+    for month in ("2025-03", "2026-01", "2026-02", "2026-03", "2026-04"):
+        notes = month_notes(bundle, lived(month))
+        assert bool(notes) == (month not in right)
+        assert all(month in note and bundle.card.slug in note and min(right) in note for note in notes)
+
+
+def test_how_a_release_was_scaled_says_of_which_periods_it_and_its_weights_are(tmp_path):
+    population = read_census(census_at(tmp_path / "c.csv", everywhere()), zones())
+    told = {"national": False, "stated": Stated()}
+
+    def notes_of(month):
+        return json.loads(write_scaled(moves(), lived(month), population, tmp_path / "p.csv", **told)[1].read_bytes())
+
+    assert [one["period"] for one in notes_of("2026-02")["sources"]] == ["2026-03", "2026-02"]
+    assert notes_of("2026-02")["notes"] == []
+    assert notes_of("2025-03")["notes"] == list(month_notes(moves(), lived("2025-03")))
+
+
+def test_active_subscribers_give_no_weights(tmp_path):
+    population = read_census(census_at(tmp_path / "c.csv", everywhere()), zones())
+    active = drawn(plan_of("active_subscribers"), bounded_of(plan_of("active_subscribers"), {5: 80}), seed=1)
+    with pytest.raises(ConfigError, match="active_subscribers_2026-03-04_r1 does not say who lives where"):
+        write_scaled(moves(), active, population, tmp_path / "p.csv", national=True, stated=Stated())
+    assert not (tmp_path / "p.csv").exists()
 
 
 @pytest.fixture(scope="module")

@@ -40,12 +40,12 @@ def flat_sums(bundle: Released, zones: DrawnZones, asked: Asked) -> Sums:
         rows = rows[rows[name].astype(str) == label]
     for name in asked.over:
         rows = rows[_is_broken_down(rows[name])]
-    level, group = _grouping(rows, column, zones, asked)
-    rows = rows[rows[LEVEL_COLUMNS[column]] == level]
     if rows.empty:
         raise ConfigError(
             "No row is left to add.", "labels that occur together in one breakdown", "look at the bundle's table"
         )
+    level, group = _grouping(rows, column, zones, asked)
+    rows = rows[rows[LEVEL_COLUMNS[column]] == level]
     kept = [name for name in labels if name not in asked.over]
     return Sums(
         tuple(_sums(rows.assign(**{column: rows[column].map(group)}), [*kept, column], labels)),
@@ -87,15 +87,15 @@ def _grouping(
         return _level_of_zones(asked.zones, measured, zones), dict.fromkeys(asked.zones, _joined(asked.zones)).get
     if asked.level is None:
         raise ConfigError("It is not said what to add.", "--zones or --by", "name zones, or a level to add up to")
-    finer = [level for level in measured if level > asked.level]
-    if not finer or asked.level not in zones.levels:
-        raise ConfigError(
-            f"Nothing is measured below {zones.zoning.place(asked.level)}.",
-            f"one of {', '.join(map(str, zones.levels))} that is coarser than {' or '.join(map(str, measured))}",
-            "read the rows as they are",
-        )
     wanted = asked.level
-    return finer[-1], lambda zone: zones.ancestor(zone, wanted)
+    coarser = [level for level in zones.levels if level < measured[-1]]
+    if wanted not in coarser:
+        raise ConfigError(
+            f"Rows of {zones.zoning.place(measured[-1])} do not add up to {zones.zoning.place(wanted)}.",
+            f"a coarser level: {' or '.join(map(str, coarser)) or 'there is none'}",
+            "choose it with --by" if coarser else "read the rows as they are",
+        )
+    return measured[-1], lambda zone: zones.ancestor(zone, wanted)
 
 
 def _level_of_zones(asked: tuple[str, ...], measured: list[int], zones: DrawnZones) -> int:

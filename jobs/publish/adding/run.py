@@ -7,6 +7,7 @@ from jobs.publish.adding.asked import Asked, Sums
 from jobs.publish.adding.flat_sums import flat_sums
 from jobs.publish.adding.pair_sums import pair_sums
 from jobs.publish.drawn_zones import drawn_zones
+from jobs.publish.marks import marks_of
 from jobs.publish.plain_csv import csv_of
 from jobs.publish.released import Released
 from privacy.durable import write_public
@@ -35,7 +36,7 @@ def level_named(text: str, bundle: Released) -> int:
     Raises:
         ConfigError: It names none.
     """
-    levels = sorted({level for one in [bundle] for level in one.card.zones.resolutions})
+    levels = sorted(bundle.card.zones.resolutions)
     if text == PARENT and len(levels) > 1:
         return levels[-2]
     if text.isdecimal() and len(text) < 3:
@@ -51,8 +52,9 @@ def write_sums(bundle: Released, sums: Sums, out: Path) -> None:
 
 
 def sums_csv(bundle: Released, sums: Sums) -> bytes:
-    """Return sums as CSV: what they are of, their numbers, and the definition of the product."""
+    """Return sums as CSV: what they are of, their numbers, the definition of the product, and the bundle's marks."""
     told = {"product": bundle.product, "period": bundle.card.period}
-    rows = [{**told, **one.cells, "definition_id": bundle.card.definition_id} for one in sums.sums]
+    ends = {"definition_id": bundle.card.definition_id, **marks_of([bundle])}
+    rows = [{**told, **one.cells, **ends} for one in sums.sums]
     columns = [name for name in rows[0] if name not in SPARSE or any(row[name] is not None for row in rows)]
     return csv_of(columns, rows)

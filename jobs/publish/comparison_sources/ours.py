@@ -32,12 +32,14 @@ class Ours:
         period: What it describes.
         definition_id: Its definition.
         of: The estimate of each place.
+        sources: The bundles that it follows from.
     """
 
     measure: str
     period: str
     definition_id: str
     of: Callable[[Place], Number]
+    sources: tuple[Released, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -97,7 +99,7 @@ def away_at(bundle: Released, places: Places) -> Ours:
     """Return people away by the place where they are."""
     rows = bundle.rows
     here = rows[rows["location"].notna() & rows["home"].isna() & (rows["location_resolution"] == places.level)]
-    return Ours(AWAY, bundle.card.period, bundle.card.definition_id, _sums(here, "location", places))
+    return Ours(AWAY, bundle.card.period, bundle.card.definition_id, _sums(here, "location", places), (bundle,))
 
 
 def newly_away_from(bundles: Sequence[Released], week: Period, places: Places) -> Ours:
@@ -116,7 +118,7 @@ def newly_away_from(bundles: Sequence[Released], week: Period, places: Places) -
     of_homes = rows["home"].notna() & rows["location"].isna() & (rows["home_resolution"] == places.level)
     rows = rows[of_homes & (rows["transition"] == "newly_away")]
     rows = rows.assign(value=rows["value"] * times, noise_sd=rows["noise_sd"] * times)
-    return Ours(NEWLY_AWAY, str(week), definition, _sums(rows, "home", places))
+    return Ours(NEWLY_AWAY, str(week), definition, _sums(rows, "home", places), tuple(chosen))
 
 
 def moves_between(bundle: Released, zones: DrawnZones, level: int) -> Ours:
@@ -131,7 +133,7 @@ def moves_between(bundle: Released, zones: DrawnZones, level: int) -> Ours:
             return "no row of ours: below the cut, which is not zero"
         return Estimate(float(weights @ values), errors.sd_of(weights))
 
-    return Ours(MOVES, bundle.card.period, bundle.card.definition_id, of)
+    return Ours(MOVES, bundle.card.period, bundle.card.definition_id, of, (bundle,))
 
 
 def level_of_pairs(pairs: Iterable[Place], zones: DrawnZones, bundle: Released, source: str) -> int:

@@ -28,6 +28,7 @@ from jobs.publish.comparison_sources.theirs import (
     read_prmn,
 )
 from jobs.publish.drawn_zones import DrawnZones, drawn_zones
+from jobs.publish.marks import MARKS, marks_of
 from jobs.publish.plain_csv import Cell, csv_of
 from jobs.publish.released import Released
 from jobs.publish.situation.estimate import Estimate, total
@@ -39,8 +40,8 @@ from schemas.errors import BundleError, ConfigError
 COLUMNS: Final = (
     "source", "place", "place_to", "ours", "ours_sd", "ours_ci_low", "ours_ci_high", "theirs", "difference",
     "difference_ci_low", "difference_ci_high", "ratio", "ratio_ci_low", "ratio_ci_high", "ours_period", "theirs_date",
-    "days_apart", "ours_measure", "ours_definition_id", "theirs_measure", "theirs_unit", "why_they_differ",
-    "not_available_because",
+    "days_apart", "ours_measure", "ours_definition_id", "ours_release", "ours_sha256", "theirs_measure", "theirs_unit",
+    "why_they_differ", "not_available_because", *MARKS,
 )  # fmt: skip
 
 EVERYWHERE: Final = "all places"
@@ -81,7 +82,8 @@ def write_comparison(
         rows = _dtm(bundles, zones, read_dtm(file, round_number=round_number), places, file.name)
     else:
         rows = _prmn(bundles, zones, read_prmn(file), places, file.name)
-    write_public(out, csv_of(COLUMNS, list(rows)))
+    marks = marks_of(bundles)
+    write_public(out, csv_of(COLUMNS, [row | marks for row in rows]))
     return out
 
 
@@ -131,6 +133,8 @@ def _rows(theirs: Theirs, ours: Ours, apart: int | None) -> Iterator[dict[str, C
     told: dict[str, Cell] = {
         "source": theirs.source.name, "ours_period": ours.period, "theirs_date": theirs.dated or None,
         "days_apart": apart, "ours_measure": ours.measure, "ours_definition_id": ours.definition_id,
+        "ours_release": " ".join(one.card.slug for one in ours.sources),
+        "ours_sha256": " ".join(one.report.sha256 for one in ours.sources),
         "theirs_measure": theirs.source.counts, "theirs_unit": theirs.source.unit,
         "why_they_differ": theirs.source.differs,
     }  # fmt: skip

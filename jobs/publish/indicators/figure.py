@@ -1,16 +1,17 @@
 """One indicator of one place and period: a number with its interval, or the reason why there is none."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
 from jobs.publish.indicators.definitions import Definition
+from jobs.publish.marks import MARKS
 from jobs.publish.plain_csv import Cell, csv_of
 from privacy.intervals import Z_95
 
 COLUMNS: Final = (
     "indicator", "product", "zone", "part", "level", "period", "value", "sd", "ci_low", "ci_high", "unit",
-    "unplaced_share", "definition_id", "not_available_because",
+    "unplaced_share", "definition_id", "not_available_because", *MARKS,
 )  # fmt: skip
 """Columns of the table, in order."""
 
@@ -75,18 +76,17 @@ class Figure:
     reason: str = ""
     unit: str = ""
 
-    def told(self, number: Number, *, below: float = 0.0, above: float = 0.0) -> "Figure":
+    def told(self, number: Number, *, below: float = 0.0) -> "Figure":
         """Return the figure with its number, or with the reason why it has none.
 
         Args:
             number: The number; or the reason.
             below: How far the value may be too high besides: that is added to the interval at its lower end.
-            above: How far it may be too low besides: added at its upper end.
         """
         if isinstance(number, str):
             return replace(self, reason=number)
-        low, high = number.ci_low - below, number.ci_high + above
-        return replace(self, value=number.value, sd=number.sd, ci_low=low, ci_high=high)
+        low = number.ci_low - below
+        return replace(self, value=number.value, sd=number.sd, ci_low=low, ci_high=number.ci_high)
 
     @property
     def cells(self) -> dict[str, Cell]:
@@ -102,6 +102,6 @@ class Figure:
         return {**told, **{name: getattr(self, name) for name in names}}
 
 
-def figures_csv(figures: Iterable[Figure]) -> bytes:
-    """Return figures as CSV."""
-    return csv_of(COLUMNS, (figure.cells for figure in figures))
+def figures_csv(figures: Iterable[Figure], marks: Mapping[str, Cell]) -> bytes:
+    """Return figures as CSV, with the marks of the bundles that they follow from."""
+    return csv_of(COLUMNS, ({**figure.cells, **marks} for figure in figures))

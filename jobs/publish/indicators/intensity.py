@@ -82,8 +82,8 @@ def intensity_figures(moves: Moves, residents: Mapping[str, Estimate], blank: Fi
     told = intensities(moves, total(residents.values()))
     every = replace(blank, definition=CMI_ALL, level=None, unplaced=0.0)
     yield every.told(ratio(moves.all, told.residents, 100.0))
-    above = _over(100.0 * moves.unplaced, told.residents)
-    yield replace(blank, definition=CMI).told(ratio(told.crossing, told.residents, 100.0), above=above)
+    found = ratio(told.crossing, told.residents, 100.0)
+    yield replace(blank, definition=CMI).told(_up_to(found, ratio(moves.crossing_at_most, told.residents, 100.0)))
     for definition, beneath, together in ((MEI, told.crossing, told.together), (ANMR, told.residents, 0.0)):
         found = _unless_unplaced(moves, ratio(told.imbalance, beneath, 50.0, together))
         yield replace(blank, definition=definition).told(found, below=_over(50.0 * told.too_high, beneath))
@@ -142,6 +142,13 @@ def _unless_unplaced(moves: Moves, found: Number) -> Number:
         return found
     share = f"{100 * moves.unplaced_share:.0f} %"
     return f"{share} of the moves are in coarser rows or in the remainder; told up to {100 * MOST_UNPLACED:.0f} %"
+
+
+def _up_to(found: Number, most: Number) -> Number:
+    """A number whose interval reaches as high as that of the most that it may be."""
+    if isinstance(found, str) or isinstance(most, str):
+        return found
+    return replace(found, ci_high=max(found.ci_high, most.ci_high))
 
 
 def _over(part: float, whole: Estimate) -> float:

@@ -72,6 +72,12 @@ class Moves:
         return Estimate(float(self.values.sum()), self.errors.total_sd)
 
     @property
+    def crossing_at_most(self) -> Estimate:
+        """Moves between different zones, if all that no zone of the level has were such."""
+        weights = (self.crosses | ~self.is_placed).astype(np.float64)
+        return Estimate(float(weights @ self.values), self.errors.sd_of(weights))
+
+    @property
     def unplaced(self) -> float:
         """Moves that no zone of the level has, those of the remainder among them; not below zero."""
         return max(0.0, float(self.values[~self.is_placed].sum()))

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
+from jobs.publish.at_risk import at_risk, months_at_risk
 from jobs.publish.drawn_zones import DrawnZones, drawn_zones
 from jobs.publish.indicators.away import away_figures
 from jobs.publish.indicators.changes import change_figures
@@ -15,6 +16,8 @@ from jobs.publish.indicators.moves import moves_of
 from jobs.publish.indicators.seasons import season_figures
 from jobs.publish.indicators.series import series_of
 from jobs.publish.jsontext import json_bytes
+from jobs.publish.marks import marks_of, narrowest
+from jobs.publish.plain_csv import notes_beside
 from jobs.publish.released import Released, only
 from privacy.durable import write_public
 from schemas.errors import ConfigError
@@ -27,14 +30,13 @@ def write_indicators(bundles: Sequence[Released], out: Path, *, level: int | Non
     """Write the indicators of bundles as CSV, and beside it a JSON file that says what each is; return both.
 
     Raises:
-        ConfigError: The level is not one that the bundles have.
+        ConfigError: The level is not one that the bundles have; or the table is to be a JSON file.
         BundleError: Bundles of displacement are of several events.
     """
-    zones = drawn_zones(bundles)
+    notes, zones = notes_beside(out), drawn_zones(bundles)
     figures = list(indicators_of(bundles, zones, level=level))
-    notes = out.with_suffix(".json")
     write_public(notes, json_bytes(metadata(bundles, zones, figures)))
-    write_public(out, figures_csv(figures))
+    write_public(out, figures_csv(figures, marks_of(bundles)))
     return out, notes
 
 
@@ -71,19 +73,8 @@ def _intensity(bundle: Released, stocks: Sequence[Released], zones: DrawnZones, 
     beneath = at_risk(bundle, stocks)
     residents = residents_of(beneath, chosen) if beneath else {}
     if not residents:
-        return [blank.told(f"no residents of {' or '.join(_wanted(bundle))} were given at this level")]
+        return [blank.told(f"no residents of {' or '.join(months_at_risk(bundle))} were given at this level")]
     return intensity_figures(moves_of(bundle, zones, chosen), residents, blank)
-
-
-def at_risk(bundle: Released, stocks: Sequence[Released]) -> Released | None:
-    """Return the residents that moves are divided by: those of the month before, else those of the month itself."""
-    by_period = {one.card.period: one for one in stocks}
-    return next((by_period[period] for period in _wanted(bundle) if period in by_period), None)
-
-
-def _wanted(bundle: Released) -> tuple[str, str]:
-    month = bundle.period.privacy_month
-    return str(month.next(-1)), str(month)
 
 
 def metadata(bundles: Sequence[Released], zones: DrawnZones, figures: Iterable[Figure]) -> dict[str, object]:
@@ -99,7 +90,11 @@ def metadata(bundles: Sequence[Released], zones: DrawnZones, figures: Iterable[F
         "definitions": [one.facts for one in DEFINITIONS if one.id in used],
         "intervals": "95 %, for the noise of the releases; neither contribution bounds, sampling nor unseen movement",
         "residents_of": divided,
-        "sources": [{"release": one.card.slug, "sha256": one.report.sha256} for one in bundles],
+        "sensitivity": narrowest(bundles).text,
+        "sources": [
+            {"release": one.card.slug, "sensitivity": one.card.sensitivity.text, "sha256": one.report.sha256}
+            for one in bundles
+        ],
         "synthetic": bundles[0].card.synthetic,
         "zoning": {"kind": str(zones.zoning), "zones": {str(n): len(zones.parents[n]) for n in zones.levels}},
     }

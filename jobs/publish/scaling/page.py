@@ -10,6 +10,7 @@ from typing import Final
 import jinja2
 
 from jobs.publish.drawn_zones import DrawnZones
+from jobs.publish.marks import marks_of
 from jobs.publish.paper.page import content_policy
 from jobs.publish.plain_csv import csv_of
 from jobs.publish.released import Released
@@ -71,7 +72,8 @@ def write_representativeness(
     """Write the page and the table into a folder; equal input gives equal bytes."""
     found = list(reached(stock, population, zones))
     page, table = out / PAGE, out / TABLE
-    write_public(table, csv_of(COLUMNS, (one.cells(stock.card.period) for one in found)))
+    marks = marks_of([stock])
+    write_public(table, csv_of(COLUMNS, (one.cells(stock.card.period) | marks for one in found)))
     write_public(page, page_html(stock, population, zones, found))
     return page, table
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from jobs.publish.drawn_zones import DrawnZones
+from jobs.publish.marks import MARKS
 from jobs.publish.plain_csv import Cell
 from jobs.publish.released import Released
 from jobs.publish.scaling.census import Population
@@ -17,7 +18,7 @@ DEFINITION_ID: Final = "subscribers_per_person/1"
 
 COLUMNS: Final = (
     "zone", "name", "level", "period", "subscribers", "noise_sd", "people", "people_sd", "subscribers_per_person", "sd",
-    "ci_low", "ci_high", "relative_to_country", "definition_id", "not_available_because",
+    "ci_low", "ci_high", "relative_to_country", "definition_id", "not_available_because", *MARKS,
 )  # fmt: skip
 
 

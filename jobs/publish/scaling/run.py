@@ -7,10 +7,12 @@ from typing import Final
 
 import pandas as pd
 
+from jobs.publish.at_risk import months_at_risk
 from jobs.publish.drawn_zones import DrawnZones, drawn_zones
 from jobs.publish.indicators.intensity import estimates_of
 from jobs.publish.jsontext import json_bytes
-from jobs.publish.plain_csv import csv_of
+from jobs.publish.marks import marks_of, narrowest
+from jobs.publish.plain_csv import csv_of, notes_beside
 from jobs.publish.released import Released
 from jobs.publish.scaling.census import People, Population, read_census
 from jobs.publish.scaling.raster import read_raster
@@ -77,19 +79,35 @@ def write_scaled(
         out: The CSV file.
         national: One weight for everybody.
         stated: What is stated of the operator.
+
+    Raises:
+        ConfigError: The weights would be taken from another product; the release is not scaled; or the table is to be a
+            JSON file.
     """
+    notes = notes_beside(out)
+    _require_residents(residents)
     stock = stock_of(residents)
     levels = sorted(stock)
     by_zone = {zone: weight_of(zone, population, stock[level]) for level in levels for zone in stock[level]}
     country = national_weight(population, stock[levels[0]])
     weights = Weights(by_zone, country if national else None)
     rows = list(scaled_rows(bundle, weights))
-    definition = {"scaling_definition_id": DEFINITION_ID}
-    table = csv_of([*columns_of(bundle), *definition], (row | definition for row in rows))
-    notes = out.with_suffix(".json")
+    told = {"scaling_definition_id": DEFINITION_ID, **marks_of((bundle, residents))}
+    table = csv_of([*columns_of(bundle), *told], (row | told for row in rows))
     write_public(notes, json_bytes(_metadata(bundle, residents, population, country, national, stated)))
     write_public(out, table)
     return out, notes
+
+
+def month_notes(bundle: Released, residents: Released) -> tuple[str, ...]:
+    """Say so where weights are of another month than the one in which a release's people lived where it says."""
+    months, period = months_at_risk(bundle), residents.card.period
+    if period in months:
+        return ()
+    return (
+        f"Weights are of residents of {period}, and homes in {bundle.card.slug} are of {' or '.join(months)}: who is a "
+        "customer where may have changed in between. Take residents of that month, or say so beside the numbers.",
+    )
 
 
 def stock_of(residents: Released) -> dict[int, dict[str, Estimate]]:
@@ -100,7 +118,7 @@ def stock_of(residents: Released) -> dict[int, dict[str, Estimate]]:
     """
     if residents.product not in ("residents", "active_subscribers"):
         raise ConfigError(
-            f"{residents.card.slug} holds no residents.", "a bundle of residents", "name one with --residents"
+            f"{residents.card.slug} counts nobody by zone.", "a bundle of residents or active_subscribers", "name one"
         )
     rows = residents.rows[residents.rows["zone"].notna()]
     for column in ("sex", "age_band"):
@@ -122,6 +140,15 @@ def _given(path: Path | None) -> Path:
     return path
 
 
+def _require_residents(residents: Released) -> None:
+    if residents.product != "residents":
+        raise ConfigError(
+            f"{residents.card.slug} does not say who lives where: weights are people per resident.",
+            "a bundle of residents",
+            "name one with --residents",
+        )
+
+
 def _metadata(
     bundle: Released, residents: Released, population: Population, country: Weight | str, national: bool, stated: Stated
 ) -> dict[str, object]:
@@ -131,10 +158,21 @@ def _metadata(
         "definition_id": DEFINITION_ID,
         "method": METHOD,
         "national_weight": found,
+        "notes": month_notes(bundle, residents),
         "one_weight_for_everybody": national,
         "population": {"source": population.source, "dates": population.dates, "notes": population.notes},
-        "sources": [{"release": one.card.slug, "sha256": one.report.sha256} for one in (bundle, residents)],
+        "sensitivity": narrowest((bundle, residents)).text,
+        "sources": [_source(one) for one in (bundle, residents)],
         "stated": {"market_share": stated.market_share, "coverage": stated.coverage},
         "synthetic": bundle.card.synthetic,
         "zoning": str(drawn_zones([bundle]).zoning),
+    }
+
+
+def _source(one: Released) -> dict[str, str]:
+    return {
+        "release": one.card.slug,
+        "period": one.card.period,
+        "sensitivity": one.card.sensitivity.text,
+        "sha256": one.report.sha256,
     }
