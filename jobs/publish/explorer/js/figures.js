@@ -69,12 +69,11 @@ function figuresShown() {
 }
 
 function pairFigures(one) {
-  const rows = published(flowRows(one.flows[state.period]));
-  const sum = (list) => list.reduce(add, { v: 0, s: 0 });
-  const rest = estimateOf(one.flows[state.period].rest);
-  const within = rows.filter((row) => row.o === row.d);
-  return [figure(say("cardTotal"), estimateAt(one.total, state.period), "flow"), figure(say("cardPublished", { count: number(rows.length) }), sum(rows), "flow"),
-    ...(within.length ? [figure(say("cardWithin"), sum(within), "flow")] : []), figure(say("cardRemainder"), rest, "flow")];
+  const flows = one.flows[state.period];
+  const at = (name) => estimateAt(one[name], state.period);
+  const within = at("within");
+  return [figure(say("cardTotal"), at("total"), "flow"), figure(say("cardPublished", { count: number(flows.published) }), at("published"), "flow"),
+    ...(within.s > 0 ? [figure(say("cardWithin"), within, "flow")] : []), figure(say("cardRemainder"), estimateOf(flows.rest), "flow")];
 }
 
 function figureElement(one) {

@@ -38,8 +38,12 @@ function flowNote() {
   const held = flows.o.length < flows.all ? ` ${say("flowsHeld", { held: number(flows.o.length), all: number(flows.all) })}` : "";
   const residual = flowRows(flows).filter((row) => row.t === "r").length;
   const rest = flows.rest ? ` ${say("remainder", { value: withRange(estimateOf(flows.rest), "flow", product().unit) })}` : "";
-  return `${say("flowsNote", { cut: number(product().cut), residual: number(residual) })}${rest}${held}`;
+  const finer = hasFinerFlows(state.zone) ? ` ${say("flowsFiner")}` : "";
+  return `${say("flowsNote", { cut: number(product().cut), residual: number(residual) })}${finer}${rest}${held}`;
 }
+
+// Whether flows are told of zones of a finer level than that of the chosen one.
+const hasFinerFlows = (zone) => zone !== null && levelsOf(product().layers[0], "").some((level) => MAP.levels.indexOf(level) > MAP.level[zone]);
 
 function zoneTable() {
   const chosen = layer();
