@@ -206,6 +206,11 @@ class Card(_Part):
         return self.delivered_until is not None and is_provisional(Period.parse(self.period), self.delivered_until)
 
     @property
+    def may_change(self) -> bool:
+        """Whether a later revision may differ: it is provisional, or nobody says until when records were delivered."""
+        return self.is_provisional or self.delivered_until is None
+
+    @property
     def resolutions(self) -> list[int]:
         """Resolutions that were measured, finest first; none where the keys are no zones."""
         return sorted((n.resolution for n in self.privacy.levels if n.resolution is not None), reverse=True)

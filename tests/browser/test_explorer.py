@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 import re
 import subprocess
 from itertools import pairwise
@@ -9,6 +10,7 @@ from itertools import pairwise
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
+from jobs.publish.explorer.page import json_in_html
 from tests.explorers import HOSTILE, zone_named
 from tests.unit.test_bundle_example import coast
 
@@ -173,9 +175,80 @@ def test_the_table_is_downloaded_and_no_cell_of_it_is_a_formula(opened):
     assert started.value.suggested_filename == "od_trips_week_2026-W21_zones.csv"
     assert {row["synthetic"] for row in rows} == {"true"}
     assert {row["definition_id"] for row in rows} == {"od_trips/1"}
+    assert {row["sensitivity"] for row in rows} == {"restricted"}
     assert all(float(row["ci_low"]) < float(row["value"]) < float(row["ci_high"]) for row in rows)
     assert not any(cell.startswith(("=", "+", "-", "@")) for row in rows for cell in (row["zone"], row["name"]))
     assert {row["zone"]: row["name"] for row in rows}[zone_named("=HYPERLINK(1)")] == "'=HYPERLINK(1)"
+
+
+def downloaded(page):
+    """The rows of the table as the page's CSV has them."""
+    with page.expect_download() as started:
+        page.locator("#download").click()
+    return list(csv.DictReader(io.StringIO(started.value.path().read_bytes().decode("utf-8-sig"))))
+
+
+def test_people_away_by_home_and_place_are_a_stock_and_called_no_flows(opened):
+    page = opened("both", f"lang=en&{FLOOD}&table=flows")
+
+    assert {row["measure"] for row in downloaded(page)} == {"away_by_place"}
+    assert "flow" not in text_of(page, "#table-caption") + text_of(page, "#table-kinds") + text_of(
+        page, "#arc-controls"
+    )
+    assert "people away, by home and place" in text_of(page, "#table-caption")
+
+
+def test_a_series_says_in_its_csv_what_it_is_a_series_of(opened):
+    assert {row["measure"] for row in downloaded(opened("both", f"lang=en&{FLOOD}&table=series"))} == {"away"}
+    assert {row["measure"] for row in downloaded(opened("both", f"lang=en&{TRIPS}&table=series"))} == {"total"}
+
+
+@pytest.mark.parametrize(
+    ("instant", "zone", "days"),
+    [
+        ("2026-05-25T20:00:00Z", "UTC", 44),
+        ("2026-05-25T01:00:00Z", "UTC", 44),
+        ("2026-05-25T20:00:00Z", "Pacific/Auckland", 45),
+    ],
+)
+def test_the_age_is_counted_in_days_of_the_reader_s_calendar(opened, instant, zone, days):
+    page = opened("both", f"lang=en&{FLOOD}&period=2026-04-11", timezone_id=zone)
+    page.clock.set_fixed_time(instant)
+    page.reload()
+
+    assert f"days since then: {days}." in text_of(page, "#age")
+
+
+def altered(pages, name, change):
+    """A page whose data were changed."""
+    text = (pages / "both.html").read_text(encoding="utf-8")
+    found = re.search(r'(?<=id="data">).*?(?=</script>)', text)
+    data = json.loads(found[0])
+    change(next(one for one in data["products"] if one["form"] == "event"))
+    told = json_in_html(data)
+    (pages / f"{name}.html").write_text(text[: found.start()] + told + text[found.end() :], encoding="utf-8")
+    return name
+
+
+def test_fewer_people_away_than_usual_are_told_as_that(opened, pages):
+    def fewer(event):
+        event["area"]["excess"]["v"][-1] = -900
+        event["area"]["excess"]["s"][-1] = 50
+
+    assert "fewer than usual" in text_of(opened(altered(pages, "fewer", fewer), f"lang=en&{FLOOD}"), "#changes")
+
+
+def test_places_of_origin_that_may_be_chance_are_not_listed_and_what_is_not_known_has_no_number(opened, pages):
+    listed = opened("both", f"lang=en&{FLOOD}&table=origins").locator("#table tbody tr").count()
+
+    def unsure(event):
+        first, second, *_ = [one for one in event["origins"] if one["listed"][-1]]
+        first["listed"][-1] = False
+        second["gone"]["s"][-1] = second["residents"]["s"][-1] = 1e6
+
+    page = opened(altered(pages, "unsure", unsure), f"lang=en&{FLOOD}&table=origins")
+    assert page.locator("#table tbody tr").count() == listed - 1
+    assert text_of(page, "#table tbody").count("not known") == 2
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -22,11 +22,12 @@ from hypothesis import strategies as st
 from jobs.publish.adding.asked import Asked
 from jobs.publish.adding.pair_sums import pair_sums
 from jobs.publish.approvals import signature_bytes
+from jobs.publish.displacement_series import returns
 from jobs.publish.drawn_zones import drawn_zones
 from jobs.publish.explorer.basemap import basemap_block
 from jobs.publish.explorer.basemap_source import basemap_of, line_of
 from jobs.publish.explorer.block import SCHEMA, data_block
-from jobs.publish.explorer.compact import compact
+from jobs.publish.explorer.compact import compact, compact_share
 from jobs.publish.explorer.inputs import Source, series_of
 from jobs.publish.explorer.page import PROGRAM, json_in_html, page_html, program_text, style_text
 from jobs.publish.explorer.places import Plane
@@ -36,7 +37,8 @@ from jobs.publish.forms import FORMS
 from jobs.publish.od_map import Projection
 from jobs.publish.pair_errors import pair_errors
 from jobs.publish.readme import PAGE_NAME, readme_text
-from jobs.publish.situation.figures import LEVELS, figures_of
+from jobs.publish.situation.estimate import Trust, clear_sds
+from jobs.publish.situation.figures import LEVELS, clear_origins, figures_of
 from jobs.publish.sums import SIGNATURE_NAME, SUMS_NAME, sums_bytes
 from jobs.publish.tables import arrow_schema, public_contract
 from jobs.publish.verify import verify_bundle
@@ -273,6 +275,41 @@ def test_an_event_is_told_by_the_situation_s_own_figures():
     assert area["usual"][0] == pytest.approx(figures.usual.value, rel=1e-2)
     assert area["excess"]["v"][0] is None
     assert area["excess"]["v"][1] is not None
+
+
+def test_places_of_origin_are_listed_and_judged_as_on_the_situation_page():
+    sources = flood()
+    block = data_block(series_of(sources), checked="sums")
+    origins, codes = block["products"][0]["origins"], block["map"]["codes"]
+    rows = pd.concat([source.table.to_pandas() for source in sources]).astype(dict.fromkeys(LEVELS, float))
+    figures = figures_of(rows, date(2026, 4, 8))
+    sds = clear_sds(len(figures.origins))
+    told = {codes[origin["z"]]: origin for origin in origins}
+    chance = [o for o in figures.origins if o.away.trust is not Trust.NOT and not o.away.is_clear(sds)]
+
+    assert {zone for zone, one in told.items() if one["listed"][-1]} == {o.zone for o in clear_origins(figures.origins)}
+    assert not any(told[origin.zone]["listed"][-1] for origin in chance)
+    for origin in clear_origins(figures.origins):
+        curve = returns(origin.moments, origin.usual)
+        assert told[origin.zone]["gone"]["v"][-1] == pytest.approx(curve.points[-1].returned.value, abs=1e-6)
+
+
+@given(st.integers(0, 100), st.floats(0.502, 0.998))
+def test_a_share_is_rounded_to_per_cent_once(per_cent, part):
+    share = (per_cent - 1 + part) / 100
+
+    assert round(100 * compact_share(share)) == per_cent
+    assert compact_share(0.8148) == 0.8148
+
+
+def test_a_release_may_change_where_nobody_says_until_when_records_were_delivered():
+    late, settled = (
+        data_block(series_of(trips(delivered_until=until)[:1]), checked="sums")["products"][0]["periods"][0]["release"]
+        for until in (None, date(2026, 12, 31))
+    )
+
+    assert late["provisional"]
+    assert not settled["provisional"]
 
 
 def test_of_several_revisions_the_last_is_shown():

@@ -130,8 +130,9 @@ def _release(card: Card, digest: tuple[str, str]) -> dict[str, Any]:
         "protected": card.unit_of_privacy,
         "mechanism": card.privacy.mechanism,
         "sensitivity": card.sensitivity.text,
+        "class": card.sensitivity.now,
         "until": card.delivered_until and card.delivered_until.isoformat(),
-        "provisional": card.is_provisional,
+        "provisional": card.may_change,
     }
 
 

@@ -60,7 +60,8 @@ class Pairs:
     @cached_property
     def values(self) -> npt.NDArray[np.float64]:
         """Their values."""
-        return self.rows["value"].to_numpy(np.float64)
+        values: npt.NDArray[np.float64] = self.rows["value"].to_numpy(np.float64)
+        return values
 
     @property
     def total(self) -> Number:
@@ -134,12 +135,14 @@ def _pairs(sources: Sequence[Source]) -> Iterator[Pairs]:
 
 
 def _published(rows: pd.DataFrame) -> Flags:
-    return (rows["status"] == PUBLISHED).to_numpy()
+    found: Flags = (rows["status"] == PUBLISHED).to_numpy()
+    return found
 
 
 def _within(rows: pd.DataFrame) -> Flags:
     """Published flows that begin and end in one zone."""
-    return _published(rows) & (rows["origin"] == rows["destination"]).to_numpy()
+    found: Flags = _published(rows) & (rows["origin"] == rows["destination"]).to_numpy()
+    return found
 
 
 def _flows(rows: pd.DataFrame, places: Places, most: int) -> dict[str, Any]:

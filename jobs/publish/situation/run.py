@@ -111,7 +111,7 @@ def _provenance(bundles: EventBundles, keys_known: bool, words: Words) -> Proven
         checked=locale.verified_keys if keys_known else locale.verified,
         synthetic=card.synthetic,
         restricted=any(bundle.card.sensitivity.now != "public" for bundle in bundles.bundles),
-        provisional=card.is_provisional or card.delivered_until is None,
+        provisional=card.may_change,
         delivered_until=card.delivered_until,
         min_away_km=_number(card.definition_parameters.get("min_away_km")),
     )

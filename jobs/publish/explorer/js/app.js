@@ -195,7 +195,7 @@ function paintKinds() {
   const key = `${state.lang} ${state.product}`;
   if (kindsShown !== key || !byId("table-kinds").firstChild) {
     kindsShown = key;
-    show("table-kinds", radios("table", say("tableKind"), tablesOf(product()).map((kind) => [kind, words.tables[kind]]), state.table, (table) => set({ table })));
+    show("table-kinds", radios("table", say("tableKind"), tablesOf(product()).map((kind) => [kind, words.tables[kind === "flows" && product().form === "event" ? "placesAway" : kind]]), state.table, (table) => set({ table })));
   }
   document.querySelectorAll("input[name=table]").forEach((box) => { box.checked = box.value === state.table; });
 }
