@@ -17,7 +17,7 @@ from tests.unit.test_bundle_example import coast
 LANGUAGES = ("en", "fr", "ar")
 TRIPS = "product=od_trips/week"
 FLOOD = "product=displacement/flood-2026-04"
-ISOLATES = re.compile("[\u2066-\u2069]")
+ISOLATES = re.compile("[\u2060\u2066-\u2069]")
 
 
 def text_of(page, selector):
@@ -312,6 +312,26 @@ def test_codes_numbers_and_ranges_keep_their_order_in_arabic(opened):
     assert runs_from_left_to_right(page, first, [low, "\u2013", high])
     headings = page.locator("#table thead th").all()
     assert headings[0].bounding_box()["x"] > headings[1].bounding_box()["x"]
+
+
+@pytest.mark.parametrize("width", [300, 330, 360, 420, 500])
+def test_a_range_is_not_broken_over_two_lines(opened, width):
+    page = opened("both", f"lang=fr&{TRIPS}", viewport={"width": width, "height": 740})
+    low, high = re.search(r"\(([\d\s]+)\s\u2013\s([\d\s]+)\)", text_of(page, "#headline")).groups()
+    lines = page.evaluate(
+        """([selector, from, to]) => {
+          const node = document.querySelector(selector).firstChild;
+          const top = (text) => {
+            const range = document.createRange(), at = node.data.indexOf(text);
+            range.setStart(node, at); range.setEnd(node, at + text.length);
+            return range.getClientRects()[0].top;
+          };
+          return [top(from), top(to)];
+        }""",
+        ["#headline", low, high],
+    )
+
+    assert lines[0] == lines[1]
 
 
 def test_dates_and_numbers_take_the_form_of_the_language(opened):

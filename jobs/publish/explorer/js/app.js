@@ -70,8 +70,8 @@ function languageButtons() {
 
 function header() {
   const marks = [DATA.synthetic ? el("p.synthetic", { role: "note" }, say("synthetic")) : null, DATA.restricted ? el("p.restricted", { role: "note" }, say("restricted")) : null];
-  return el("header", {}, el("div.bar", {}, el("p.kicker", {}, say("kicker")), ...marks, languageButtons()),
-    el("div.titles", {}, el("h1", { id: "title" }), el("p", { id: "period-title" })));
+  return el("header", {}, el("div.bar", {}, el("p.kicker", {}, say("kicker")), ...marks),
+    el("div.titles", {}, el("h1", { id: "title" }), el("p", { id: "period-title" }), languageButtons()));
 }
 
 function lead() {

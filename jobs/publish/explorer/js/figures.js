@@ -37,7 +37,7 @@ function binHeadline() {
   const share = product().share[state.period];
   if (!share) return say("headlineNone", { what: productText(product()), period: periodText(period()) });
   const [v, a, b] = share.map((x) => plainNumber(100 * x, 1));
-  return say("headlineBins", { share: percent(v), range: percent(`${a}\u00a0\u2013\u00a0${b}`), period: periodText(period()) });
+  return say("headlineBins", { share: percent(v), range: percent(`${a}${TO}${b}`), period: periodText(period()) });
 }
 
 function eventHeadline(one) {
