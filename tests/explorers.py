@@ -118,13 +118,15 @@ def sized(zones=800, weeks=12, flows=300):
     random = np.random.default_rng(3)
     cells = sorted(h3.grid_disk(h3.latlng_to_cell(6.6, -3.4, 6), 17))[:zones]
     origins, ends = random.integers(0, len(cells), (2, flows))
-    values = np.round(np.sort(2_000 / np.arange(1, flows + 1) ** 0.8)[::-1] + 40, 3)
+    values = np.append(np.round(np.sort(2_000 / np.arange(1, flows + 1) ** 0.8)[::-1] + 40, 3), 5_000)
+    sds, rows = np.append(np.full(flows, 8.0), 200.0), flows + 1
     columns = {
-        "period": ["2026-W10"] * flows, "origin": [cells[k] for k in origins], "destination": [cells[k] for k in ends],
-        "res_from": [6] * flows, "res_to": [6] * flows, "is_residual": [False] * flows, "sex": ["all"] * flows,
-        "age_band": ["all"] * flows, "value": values, "noise_sd": np.full(flows, 8.0), "ci_low": values - 15.68,
-        "ci_high": values + 15.68, "status": ["published"] * flows, "quality": ["A"] * flows,
-        "definition_id": ["od_trips/1"] * flows,
+        "period": ["2026-W10"] * rows, "origin": [*(cells[k] for k in origins), None],
+        "destination": [*(cells[k] for k in ends), None], "res_from": [6] * flows + [None],
+        "res_to": [6] * flows + [None], "is_residual": [False] * rows, "sex": ["all"] * rows,
+        "age_band": ["all"] * rows, "value": values, "noise_sd": sds, "ci_low": values - 1.96 * sds,
+        "ci_high": values + 1.96 * sds, "status": ["published"] * flows + [REMAINDER], "quality": ["A"] * rows,
+        "definition_id": ["od_trips/1"] * rows,
     }  # fmt: skip
     table = pa.table(columns).cast(pa.schema([(field.name, field.type) for field in arrow_schema(OD_TRIPS)]))
     card = read_card(canonical_json(example_release(radius=8).card))

@@ -11,7 +11,7 @@ import numpy as np
 import shapely
 from shapely.geometry.base import BaseGeometry
 
-from jobs.publish.released import Released
+from jobs.publish.zoned import Zoned
 from jobs.publish.zones import centre_of, union_of
 from privacy.zoning import Zoning
 from schemas.errors import ConfigError
@@ -111,7 +111,7 @@ def some_of(codes: Iterable[str]) -> str:
     return ", ".join(listed[:_SHOWN]) + more
 
 
-def drawn_zones(bundles: Iterable[Released]) -> DrawnZones:
+def drawn_zones(bundles: Iterable[Zoned]) -> DrawnZones:
     """Return the zones of bundles over one layer: at all levels that any of them has, and of H3 those in between."""
     listed = list(bundles)
     features = {str(f["properties"]["zone"]): f for one in listed for f in one.zones["features"]}

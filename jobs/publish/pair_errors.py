@@ -18,7 +18,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from jobs.publish.drawn_zones import DrawnZones
-from jobs.publish.released import Released
+from jobs.publish.zoned import Zoned
 from privacy.intervals import Z_95
 from schemas.published import REMAINDER
 
@@ -109,7 +109,7 @@ def error_of_total(sd: Floats, remainder: int) -> float:
     return max(0.0, float(sd[remainder]) - float(np.sqrt(np.sum(rows**2))))
 
 
-def pair_errors(bundle: Released, zones: DrawnZones) -> PairErrors:
+def pair_errors(bundle: Zoned, zones: DrawnZones) -> PairErrors:
     """Return the errors of a bundle's rows, in their order."""
     rows = bundle.rows
     sigma = {note.resolution: note.sigma for note in bundle.card.privacy.levels}

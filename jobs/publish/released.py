@@ -6,13 +6,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
-import h3
 import pandas as pd
 
 from jobs.publish.card import Card
 from jobs.publish.operators import require_one_operator
 from jobs.publish.verify import VerificationReport, verified
-from jobs.publish.zones import LEVEL_COLUMNS
+from jobs.publish.zoned import base_zones_of, rows_of
 from privacy.approval import Trust
 from privacy.signing import PublicKey
 from privacy.unit import Period
@@ -60,11 +59,7 @@ class Released:
     @property
     def base_zones(self) -> frozenset[str]:
         """Base cells of its domain, or its units: what says whether two bundles are over the same zones."""
-        features = [feature["properties"] for feature in self.zones["features"]]
-        if self.card.zoning is Zoning.ADMIN:
-            return frozenset(feature["zone"] for feature in features)
-        base = self.card.zones.base_resolution
-        return frozenset(f["zone"] for f in features if h3.get_resolution(f["zone"]) == base)
+        return base_zones_of(self.card, self.zones["features"])
 
 
 def read_released(
@@ -130,9 +125,7 @@ def _read(path: Path, key: PublicKey | None, trust: Trust | None) -> Released:
             "a product of zones",
             "leave it out",
         )
-    rows = contents.table.to_pandas()
-    levels = {level: float for zone, level in LEVEL_COLUMNS.items() if zone in rows.columns}
-    return Released(report, rows.astype(levels), dict(contents.zones))
+    return Released(report, rows_of(contents.table), dict(contents.zones))
 
 
 def _revision(one: Released) -> tuple[int, str]:

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 import re
 import subprocess
 from itertools import pairwise
@@ -9,13 +10,14 @@ from itertools import pairwise
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
+from jobs.publish.explorer.page import json_in_html
 from tests.explorers import HOSTILE, zone_named
 from tests.unit.test_bundle_example import coast
 
 LANGUAGES = ("en", "fr", "ar")
 TRIPS = "product=od_trips/week"
 FLOOD = "product=displacement/flood-2026-04"
-ISOLATES = re.compile("[\u2066-\u2069]")
+ISOLATES = re.compile("[\u2060\u2066-\u2069]")
 
 
 def text_of(page, selector):
@@ -173,9 +175,82 @@ def test_the_table_is_downloaded_and_no_cell_of_it_is_a_formula(opened):
     assert started.value.suggested_filename == "od_trips_week_2026-W21_zones.csv"
     assert {row["synthetic"] for row in rows} == {"true"}
     assert {row["definition_id"] for row in rows} == {"od_trips/1"}
+    assert {row["sensitivity"] for row in rows} == {"restricted"}
     assert all(float(row["ci_low"]) < float(row["value"]) < float(row["ci_high"]) for row in rows)
     assert not any(cell.startswith(("=", "+", "-", "@")) for row in rows for cell in (row["zone"], row["name"]))
     assert {row["zone"]: row["name"] for row in rows}[zone_named("=HYPERLINK(1)")] == "'=HYPERLINK(1)"
+
+
+def downloaded(page):
+    """The rows of the table as the page's CSV has them."""
+    with page.expect_download() as started:
+        page.locator("#download").click()
+    return list(csv.DictReader(io.StringIO(started.value.path().read_bytes().decode("utf-8-sig"))))
+
+
+def test_people_away_by_home_and_place_are_a_stock_and_called_no_flows(opened):
+    page = opened("both", f"lang=en&{FLOOD}&table=flows")
+
+    assert {row["measure"] for row in downloaded(page)} == {"away_by_place"}
+    assert "flow" not in text_of(page, "#table-caption") + text_of(page, "#table-kinds") + text_of(
+        page, "#arc-controls"
+    )
+    assert "people away, by home and place" in text_of(page, "#table-caption")
+
+
+def test_a_series_says_in_its_csv_what_it_is_a_series_of(opened):
+    assert {row["measure"] for row in downloaded(opened("both", f"lang=en&{FLOOD}&table=series"))} == {"away"}
+    assert {row["measure"] for row in downloaded(opened("both", f"lang=en&{TRIPS}&table=series"))} == {"total"}
+
+
+@pytest.mark.parametrize(
+    ("instant", "zone", "days"),
+    [
+        ("2026-05-25T20:00:00Z", "UTC", 44),
+        ("2026-05-25T01:00:00Z", "UTC", 44),
+        ("2026-05-25T20:00:00Z", "Pacific/Auckland", 45),
+    ],
+)
+def test_the_age_is_counted_in_days_of_the_reader_s_calendar(opened, instant, zone, days):
+    page = opened("both", f"lang=en&{FLOOD}&period=2026-04-11", timezone_id=zone)
+    page.clock.set_fixed_time(instant)
+    page.reload()
+
+    assert f"days since then: {days}." in text_of(page, "#age")
+
+
+def altered(pages, name, change):
+    """A page whose data were changed."""
+    text = (pages / "both.html").read_text(encoding="utf-8")
+    found = re.search(r'(?<=id="data">).*?(?=</script>)', text)
+    data = json.loads(found[0])
+    change(next(one for one in data["products"] if one["form"] == "event"))
+    told = json_in_html(data)
+    (pages / f"{name}.html").write_text(text[: found.start()] + told + text[found.end() :], encoding="utf-8")
+    return name
+
+
+def test_fewer_people_away_than_usual_are_told_as_that(opened, pages):
+    def fewer(event):
+        event["area"]["excess"]["v"][-1] = -900
+        event["area"]["excess"]["s"][-1] = 50
+
+    assert "fewer than usual" in text_of(opened(altered(pages, "fewer", fewer), f"lang=en&{FLOOD}"), "#changes")
+
+
+def test_places_of_origin_that_may_be_chance_are_not_listed_and_what_is_not_known_has_no_number(opened, pages):
+    listed = opened("both", f"lang=en&{FLOOD}&table=origins").locator("#table tbody tr").count()
+
+    def unsure(event):
+        first, *others = [one for one in event["origins"] if one["listed"][-1]]
+        first["listed"][-1] = False
+        for one in others:
+            one["residents"]["s"][-1] = one["gone"]["s"][-1] = 1e6
+            one["gone"]["v"][-1] = 0.5
+
+    page = opened(altered(pages, "unsure", unsure), f"lang=en&{FLOOD}&table=origins")
+    assert page.locator("#table tbody tr").count() == listed - 1
+    assert text_of(page, "#table tbody").count("not known") == 2 * (listed - 1)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -237,6 +312,26 @@ def test_codes_numbers_and_ranges_keep_their_order_in_arabic(opened):
     assert runs_from_left_to_right(page, first, [low, "\u2013", high])
     headings = page.locator("#table thead th").all()
     assert headings[0].bounding_box()["x"] > headings[1].bounding_box()["x"]
+
+
+@pytest.mark.parametrize("width", [300, 330, 360, 420, 500])
+def test_a_range_is_not_broken_over_two_lines(opened, width):
+    page = opened("both", f"lang=fr&{TRIPS}", viewport={"width": width, "height": 740})
+    low, high = re.search(r"\(([\d\s]+)\s\u2013\s([\d\s]+)\)", text_of(page, "#headline")).groups()
+    lines = page.evaluate(
+        """([selector, from, to]) => {
+          const node = document.querySelector(selector).firstChild;
+          const top = (text) => {
+            const range = document.createRange(), at = node.data.indexOf(text);
+            range.setStart(node, at); range.setEnd(node, at + text.length);
+            return range.getClientRects()[0].top;
+          };
+          return [top(from), top(to)];
+        }""",
+        ["#headline", low, high],
+    )
+
+    assert lines[0] == lines[1]
 
 
 def test_dates_and_numbers_take_the_form_of_the_language(opened):

@@ -1,6 +1,7 @@
 """The data, the words and the frame of an explorer: what can be checked without a browser."""
 
 import base64
+import functools
 import hashlib
 import json
 import os
@@ -13,32 +14,41 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from jobs.publish.adding.asked import Asked
+from jobs.publish.adding.pair_sums import pair_sums
 from jobs.publish.approvals import signature_bytes
+from jobs.publish.displacement_series import returns
+from jobs.publish.drawn_zones import drawn_zones
 from jobs.publish.explorer.basemap import basemap_block
 from jobs.publish.explorer.basemap_source import basemap_of, line_of
 from jobs.publish.explorer.block import SCHEMA, data_block
-from jobs.publish.explorer.compact import compact
-from jobs.publish.explorer.inputs import series_of
+from jobs.publish.explorer.compact import compact, compact_share
+from jobs.publish.explorer.inputs import Source, series_of
 from jobs.publish.explorer.page import PROGRAM, json_in_html, page_html, program_text, style_text
 from jobs.publish.explorer.places import Plane
 from jobs.publish.explorer.run import names_in, write_explorer
 from jobs.publish.explorer.words import LANGUAGES, catalogue
 from jobs.publish.forms import FORMS
 from jobs.publish.od_map import Projection
+from jobs.publish.pair_errors import pair_errors
 from jobs.publish.readme import PAGE_NAME, readme_text
-from jobs.publish.situation.figures import LEVELS, figures_of
+from jobs.publish.situation.estimate import Trust, clear_sds
+from jobs.publish.situation.figures import LEVELS, clear_origins, figures_of
 from jobs.publish.situation.run import Keys
 from jobs.publish.sums import SIGNATURE_NAME, SUMS_NAME, sums_bytes
-from jobs.publish.tables import public_contract
+from jobs.publish.tables import arrow_schema, public_contract
 from jobs.publish.verify import verify_bundle
 from schemas.errors import BundleError, ConfigError, InputError
+from schemas.published import OD_TRIPS
 from tests.approvals import key_of, trust
 from tests.explorers import example_names, files_of_example, flood, page_of, sized, source_of, trips
-from tests.unit.test_bundle_example import example_release
+from tests.readers import DISK, bounded_of, drawn, gravity
+from tests.unit.test_bundle_example import example_release, plan_for
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "jobs" / "publish" / "explorer"
@@ -197,16 +207,63 @@ def test_the_total_is_the_sum_of_all_rows():
     assert total["s"][0] > 0
 
 
-def test_the_sums_of_a_zone_are_of_its_published_rows():
-    source = source_of(example_release(radius=8))
-    block = data_block(series_of([source]), checked="sums")
-    out = block["products"][0]["layers"][0]["cells"][""]["h6"]
-    rows = source.table.to_pandas()
-    rows = rows[rows["status"] == "published"]
+@functools.cache
+def moves():
+    """A bundle of trips as a reader has it, whose fine flows leave rests at coarser levels, and its page's data."""
+    bundle = drawn(plan_for(DISK), bounded_of(plan_for(DISK), gravity(plan_for(DISK), people=60_000)), seed=1)
+    features = tuple(bundle.zones["features"])
+    source = Source(bundle.card, public_table(bundle), features, ("SHA256SUMS", "ab" * 32))
+    return bundle, data_block(series_of([source]), checked="sums")
 
-    for zone, value in zip(out["z"], out["v"][0], strict=True):
-        expected = rows.loc[rows["origin"] == block["map"]["codes"][zone], "value"].sum()
-        assert value == pytest.approx(expected, rel=0.01)
+
+def public_table(bundle):
+    columns = [(field.name, field.type) for field in arrow_schema(OD_TRIPS)]
+    return pa.Table.from_pandas(bundle.rows[[name for name, _ in columns]], preserve_index=False).cast(
+        pa.schema(columns)
+    )
+
+
+@pytest.mark.parametrize("side", ["out", "in"])
+@pytest.mark.parametrize("level", [4, 5, 6])
+def test_what_leaves_and_reaches_a_zone_of_any_level_is_what_adding_rows_up_says(level, side):
+    bundle, block = moves()
+    layer = next(one for one in block["products"][0]["layers"] if one["id"] == side)
+    cell, codes = layer["cells"][""][f"h{level}"], block["map"]["codes"]
+
+    zones = drawn_zones([bundle])
+
+    assert len(cell["z"]) > 1
+    for zone, value, sd in list(zip(cell["z"], cell["v"][0], cell["s"][0], strict=True))[:12]:
+        told = pair_sums(bundle, zones, Asked(zones=(codes[zone],))).sums
+        (expected,) = (one for one in told if one.labels["flow"] == side)
+        assert value == pytest.approx(expected.value, abs=0.01 * sd + 0.001)
+        assert sd == pytest.approx(expected.sd, rel=1e-3)
+
+
+def test_a_coarse_zone_that_no_row_names_is_drawn_because_finer_flows_lie_in_it():
+    bundle, _ = moves()
+    fine = bundle.rows[(bundle.rows["res_from"] == 6)]
+    features = tuple(f for f in bundle.zones["features"] if f["properties"]["resolution"] == 6)
+    source = Source(
+        bundle.card, public_table(replace(bundle, rows=pd.concat([fine, bundle.rows.tail(1)]))), features, ("", "")
+    )
+    drawn_map = data_block(series_of([source]), checked="sums")["map"]
+
+    assert "remainder" in set(source.table["status"].to_pylist())
+    assert {drawn_map["levels"][k] for k in drawn_map["level"]} == {"h4", "h5", "h6"}
+    assert all(drawn_map["paths"])
+
+
+def test_the_errors_of_sums_are_those_of_all_readers():
+    bundle, block = moves()
+    errors, product = pair_errors(bundle, drawn_zones([bundle])), block["products"][0]
+    published = (bundle.rows["status"] == "published").to_numpy()
+    within = published & (bundle.rows["origin"] == bundle.rows["destination"]).to_numpy()
+
+    assert product["total"]["s"][0] == pytest.approx(errors.total_sd, rel=1e-3)
+    assert product["published"]["s"][0] == pytest.approx(errors.sd_of(published.astype(float)), rel=1e-3)
+    assert product["within"]["s"][0] == pytest.approx(errors.sd_of(within.astype(float)), rel=1e-3)
+    assert product["flows"][0]["published"] == published.sum()
 
 
 def test_an_event_is_told_by_the_situation_s_own_figures():
@@ -219,6 +276,41 @@ def test_an_event_is_told_by_the_situation_s_own_figures():
     assert area["usual"][0] == pytest.approx(figures.usual.value, rel=1e-2)
     assert area["excess"]["v"][0] is None
     assert area["excess"]["v"][1] is not None
+
+
+def test_places_of_origin_are_listed_and_judged_as_on_the_situation_page():
+    sources = flood()
+    block = data_block(series_of(sources), checked="sums")
+    origins, codes = block["products"][0]["origins"], block["map"]["codes"]
+    rows = pd.concat([source.table.to_pandas() for source in sources]).astype(dict.fromkeys(LEVELS, float))
+    figures = figures_of(rows, date(2026, 4, 8))
+    sds = clear_sds(len(figures.origins))
+    told = {codes[origin["z"]]: origin for origin in origins}
+    chance = [o for o in figures.origins if o.away.trust is not Trust.NOT and not o.away.is_clear(sds)]
+
+    assert {zone for zone, one in told.items() if one["listed"][-1]} == {o.zone for o in clear_origins(figures.origins)}
+    assert not any(told[origin.zone]["listed"][-1] for origin in chance)
+    for origin in clear_origins(figures.origins):
+        curve = returns(origin.moments, origin.usual)
+        assert told[origin.zone]["gone"]["v"][-1] == pytest.approx(curve.points[-1].returned.value, abs=1e-6)
+
+
+@given(st.integers(0, 100), st.floats(0.502, 0.998))
+def test_a_share_is_rounded_to_per_cent_once(per_cent, part):
+    share = (per_cent - 1 + part) / 100
+
+    assert round(100 * compact_share(share)) == per_cent
+    assert compact_share(0.8148) == 0.8148
+
+
+def test_a_release_may_change_where_nobody_says_until_when_records_were_delivered():
+    late, settled = (
+        data_block(series_of(trips(delivered_until=until)[:1]), checked="sums")["products"][0]["periods"][0]["release"]
+        for until in (None, date(2026, 12, 31))
+    )
+
+    assert late["provisional"]
+    assert not settled["provisional"]
 
 
 def test_of_several_revisions_the_last_is_shown():

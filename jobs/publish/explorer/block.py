@@ -11,12 +11,12 @@ from jobs.publish.explorer.basemap import basemap_block
 from jobs.publish.explorer.event import event_block
 from jobs.publish.explorer.flat import BREAKDOWNS, flat_block
 from jobs.publish.explorer.inputs import EVENT_PRODUCT, Series, Source
-from jobs.publish.explorer.pairs import pairs_block
+from jobs.publish.explorer.pairs import coarser_features, pairs_block
 from jobs.publish.explorer.places import Places, places_of
 from jobs.publish.sharing.checks import told
 from jobs.publish.situation.network import Network
 
-SCHEMA: Final = 1
+SCHEMA: Final = 2
 """Version of the data block; another meaning of anything in it is another version."""
 
 PAIRS: Final = ("od_trips", "home_visits", "relocations", "migration")
@@ -42,7 +42,8 @@ def data_block(
         checked: What the reader may rely on: `bundle`, `sums` or `keys`; the catalogue of words says what each means.
     """
     features = [feature for one in series for source in reversed(one.sources) for feature in source.features]
-    places = places_of(features, names or {})
+    coarser = [feature for one in series if one.latest.card.product in PAIRS for feature in coarser_features(one)]
+    places = places_of([*features, *coarser], names or {})
     synthetic = series[0].latest.card.synthetic
     return {
         "schema": SCHEMA,
@@ -131,6 +132,7 @@ def _release(source: Source) -> dict[str, Any]:
         "protected": card.unit_of_privacy,
         "mechanism": card.privacy.mechanism,
         "sensitivity": f"{card.sensitivity.text}{shared}",
+        "class": card.sensitivity.now,
         "until": card.delivered_until and card.delivered_until.isoformat(),
         "provisional": card.is_provisional,
     }

@@ -10,6 +10,9 @@ MOST_DECIMALS: Final = 3
 DIGITS_OF_NOISE: Final = 2
 """Digits kept below the leading digit of the noise: rounding then changes a value by 0.5 % of a standard deviation."""
 
+SHARE_DECIMALS: Final = 6
+"""Decimals of a share, which is read in whole per cent."""
+
 Number = int | float
 
 
@@ -24,6 +27,11 @@ def compact(value: float | None, sd: float) -> Number | None:
 def compact_sd(sd: float) -> Number | None:
     """Return a standard deviation with four digits."""
     return _short(float(f"{sd:.4g}")) if isfinite(sd) else None
+
+
+def compact_share(share: float) -> Number | None:
+    """Return a share, or its error, so precisely that its per cent are rounded once, on the screen."""
+    return _short(round(share, SHARE_DECIMALS)) if isfinite(share) else None
 
 
 def compacted(values: Iterable[float | None], sds: Iterable[float]) -> list[Number | None]:

@@ -12,11 +12,11 @@ from typing import Any, Final
 import pandas as pd
 
 from jobs.publish.displacement_series import excess, returns
-from jobs.publish.explorer.compact import compact, compact_sd
+from jobs.publish.explorer.compact import Number, compact, compact_sd, compact_share
 from jobs.publish.explorer.inputs import Series
 from jobs.publish.explorer.places import Places
 from jobs.publish.situation.estimate import Estimate, Share
-from jobs.publish.situation.figures import COLUMNS, LEVELS, Figures, Moment, figures_of
+from jobs.publish.situation.figures import COLUMNS, LEVELS, Figures, Moment, clear_origins, figures_of
 from jobs.publish.situation.unseen import share_seen
 from privacy.unit import Period
 
@@ -86,10 +86,12 @@ def _origins(each: Sequence[Figures], whole: Figures, places: Places) -> list[di
     found = sorted({places.numbers[origin.zone] for figures in each for origin in figures.origins})
     usual = {places.numbers[origin.zone]: origin.usual for origin in whole.origins}
     gone = {places.numbers[origin.zone]: _gone(origin.moments, origin.usual) for origin in whole.origins}
+    listed = [{places.numbers[origin.zone] for origin in clear_origins(figures.origins)} for figures in each]
     latest = [{places.numbers[o.zone]: o.moments[-1] for o in figures.origins} for figures in each]
     return [
         {
             "z": zone,
+            "listed": [zone in clear for clear in listed],
             **{
                 name: _estimates(part(own[zone]) if zone in own else None for own in latest)
                 for name, part in PARTS.items()
@@ -132,10 +134,11 @@ def _left(figures: Figures) -> dict[str, tuple[float, float]]:
 def _layer(name: str, sort: str, told: Sequence[Told], places: Places) -> dict[str, Any]:
     zones = sorted({places.numbers[zone] for one in told for zone in one})
     numbered = [{places.numbers[zone]: pair for zone, pair in one.items()} for one in told]
+    short, short_sd = (_share, compact_share) if sort == "share" else (compact, compact_sd)
     cell = {
         "z": zones,
-        "v": [[compact(*one[zone]) if zone in one else None for zone in zones] for one in numbered],
-        "s": [[compact_sd(one[zone][1]) if zone in one else None for zone in zones] for one in numbered],
+        "v": [[short(*one[zone]) if zone in one else None for zone in zones] for one in numbered],
+        "s": [[short_sd(one[zone][1]) if zone in one else None for zone in zones] for one in numbered],
     }
     return {
         "id": name,
@@ -144,6 +147,10 @@ def _layer(name: str, sort: str, told: Sequence[Told], places: Places) -> dict[s
         "combos": [{"id": "", "parts": []}],
         "cells": {"": {AUTOMATIC: cell}},
     }
+
+
+def _share(value: float, _sd: float) -> Number | None:
+    return compact_share(value)
 
 
 def _estimates(estimates: Iterable[Estimate | None]) -> dict[str, list[Any]]:
@@ -156,7 +163,11 @@ def _estimates(estimates: Iterable[Estimate | None]) -> dict[str, list[Any]]:
 
 def _shares(shares: Iterable[Share | None]) -> dict[str, list[Any]]:
     """Shares that are known: none of the peak at the peak itself, and none where nothing is known of the whole."""
-    return _estimates(Estimate(one.value, one.sd) if one and 0 < one.sd < inf else None for one in shares)
+    known = [one if one and 0 < one.sd < inf else None for one in shares]
+    return {
+        "v": [one and compact_share(one.value) for one in known],
+        "s": [one and compact_share(one.sd) for one in known],
+    }
 
 
 def _one(estimate: Estimate | None) -> list[Any] | None:

@@ -6,12 +6,14 @@ from functools import cached_property
 from itertools import groupby
 from typing import Any, Final
 
+import pandas as pd
 import pyarrow as pa
 
 from jobs.publish.card import Card
 from jobs.publish.explorer.words import PARTS
 from jobs.publish.operators import require_one_operator
 from jobs.publish.sharing.notice import SharingNote
+from jobs.publish.zoned import base_zones_of, rows_of
 from privacy.signing import PublicKey
 from privacy.unit import Period
 from schemas.errors import BundleError, ConfigError
@@ -55,6 +57,21 @@ class Source:
         """Name of the series that it is a period of: product and length of period, or product and event."""
         event = self.card.event.id if self.card.event else None
         return f"{self.card.product}/{event or self.period.kind}"
+
+    @cached_property
+    def rows(self) -> pd.DataFrame:
+        """Its table, as `Zoned` has it."""
+        return rows_of(self.table)
+
+    @property
+    def zones(self) -> Mapping[str, Any]:
+        """Its zones."""
+        return {"features": self.features}
+
+    @cached_property
+    def base_zones(self) -> frozenset[str]:
+        """Base cells of its domain, or its units."""
+        return base_zones_of(self.card, self.features)
 
 
 @dataclass(frozen=True)

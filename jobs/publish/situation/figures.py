@@ -193,6 +193,13 @@ def figures_of(rows: pd.DataFrame, onset: date) -> Figures:
     )
 
 
+def clear_origins(origins: Sequence[Origin]) -> list[Origin]:
+    """Return the places of origin that are listed: those clear of noise, the surely largest first."""
+    sds = clear_sds(len(origins))
+    order = sorted(origins, key=lambda origin: (-origin.away.ci_low, origin.zone))
+    return [origin for origin in order if origin.away.is_clear(sds)]
+
+
 def moment_of(rows: pd.DataFrame, period: Period) -> Moment:
     """Return the whole area in one period, from its nine transitions and six sights, each with noise of its own."""
     of_period = rows[rows["period"] == str(period)]

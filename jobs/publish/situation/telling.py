@@ -10,8 +10,8 @@ from jobs.publish.paper.charts import Series, chart_of
 from jobs.publish.paper.drawing import Drawing
 from jobs.publish.paper.locales import Locale
 from jobs.publish.paper.view import KeyFigure, MapView, Table
-from jobs.publish.situation.estimate import Estimate, Share, Trust, clear_sds
-from jobs.publish.situation.figures import Figures, Moment, Origin, Pair
+from jobs.publish.situation.estimate import Estimate, Share, Trust
+from jobs.publish.situation.figures import Figures, Moment, Origin, Pair, clear_origins
 from jobs.publish.situation.geometry import Ground
 from jobs.publish.situation.maps import DOWN_CLASSES, legend_here, legend_left, map_down, map_here, map_left
 from jobs.publish.situation.network import Basis, Network
@@ -84,9 +84,7 @@ def _numbers(figures: Figures) -> dict[str, int]:
 
 
 def _listed(origins: Sequence[Origin]) -> list[Origin]:
-    sds = clear_sds(len(origins))
-    order = sorted(origins, key=lambda origin: (-origin.away.ci_low, origin.zone))
-    return [origin for origin in order if origin.away.is_clear(sds)][:MOST_ORIGINS]
+    return clear_origins(origins)[:MOST_ORIGINS]
 
 
 def _when(period: Period, words: Words) -> str:

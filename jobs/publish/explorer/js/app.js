@@ -60,7 +60,7 @@ function set(changed) {
 }
 
 function languageButtons() {
-  return el("div.languages", { role: "group", "aria-label": say("languageLabel") }, LANGUAGES.map((language) => el("button", {
+  return el("div.languages", { role: "group", "aria-label": say("languageLabel") }, LANGUAGES.map((language) => el("button.small", {
     type: "button", lang: language, id: `lang-${language}`, "aria-pressed": String(state.lang === language), onclick: () => {
       state.lang = language;
       build();
@@ -69,10 +69,9 @@ function languageButtons() {
 }
 
 function header() {
-  return el("header", {}, el("div.bar", {}, el("p.kicker", {}, say("kicker")), languageButtons()),
-    DATA.synthetic ? el("p.synthetic", { role: "note" }, say("synthetic")) : null,
-    DATA.restricted ? el("p.restricted", { role: "note" }, say("restricted")) : null,
-    el("h1", { id: "title" }), el("p", { id: "period-title" }));
+  const marks = [DATA.synthetic ? el("p.synthetic", { role: "note" }, say("synthetic")) : null, DATA.restricted ? el("p.restricted", { role: "note" }, say("restricted")) : null];
+  return el("header", {}, el("div.bar", {}, el("p.kicker", {}, say("kicker")), ...marks),
+    el("div.titles", {}, el("h1", { id: "title" }), el("p", { id: "period-title" }), languageButtons()));
 }
 
 function lead() {
@@ -93,7 +92,7 @@ function controls() {
     field("product", say("product"), select("product", (value) => changeProduct(Number(value)))), periodField(),
     field("layer", say("layer"), select("layer", (value) => set({ layer: value, level: "" }))),
     field("breakdown", say("breakdown"), select("breakdown", (value) => set({ combo: value }))),
-    field("level", say("level"), select("level", (value) => set({ level: value }))), searchField());
+    field("level", say("level"), select("level", (value) => set({ level: value }))));
 }
 function changeProduct(value) {
   const last = period().last;
@@ -127,9 +126,10 @@ function pickFound(zone) {
 
 function mapSection() {
   const button = (text, by, label) => el("button.small", { type: "button", "aria-label": say(label), onclick: () => zoom(by) }, text);
-  return el("section.panel.place", { "aria-labelledby": "map-title" }, el("h2", { id: "map-title" }, say("mapTitle")), el("p.quiet", { id: "layer-note" }),
-    el("div.zoom", { role: "group", "aria-label": say("zoom") }, button("+", 1, "zoomIn"), button("\u2212", -1, "zoomOut"), button("\u2922", 0, "zoomAll")),
-    mapElement(), el("p", { id: "readout" }), el("p.quiet", { id: "map-help" }, say("mapHelp")), el("ul", { id: "legend" }),
+  return el("section.panel.place", { "aria-labelledby": "map-title" },
+    el("div.map-bar", {}, el("h2", { id: "map-title" }, say("mapTitle")), searchField(),
+      el("div.zoom", { role: "group", "aria-label": say("zoom") }, button("+", 1, "zoomIn"), button("\u2212", -1, "zoomOut"), button("\u2922", 0, "zoomAll"))),
+    el("p.quiet", { id: "layer-note" }), mapElement(), el("p", { id: "readout" }), el("p.quiet", { id: "map-help" }, say("mapHelp")), el("ul", { id: "legend" }),
     el("div.arcs", { id: "arc-controls" }, el("label", {}, el("input", { id: "arcs-on", type: "checkbox", checked: true, onchange: paintArcs }), " ", say("arcs")),
       radios("side", say("flowSide"), SIDES.map((side) => [side, words.sides[side]]), state.side, (side) => set({ side })),
       field("most", say("most"), el("select", { id: "most", onchange: (event) => set({ most: Number(event.target.value) }) }))));
@@ -195,7 +195,7 @@ function paintKinds() {
   const key = `${state.lang} ${state.product}`;
   if (kindsShown !== key || !byId("table-kinds").firstChild) {
     kindsShown = key;
-    show("table-kinds", radios("table", say("tableKind"), tablesOf(product()).map((kind) => [kind, words.tables[kind]]), state.table, (table) => set({ table })));
+    show("table-kinds", radios("table", say("tableKind"), tablesOf(product()).map((kind) => [kind, words.tables[kind === "flows" && product().form === "event" ? "placesAway" : kind]]), state.table, (table) => set({ table })));
   }
   document.querySelectorAll("input[name=table]").forEach((box) => { box.checked = box.value === state.table; });
 }

@@ -1,6 +1,6 @@
 // The data block, and how to find a number in it. Nothing here knows of words or of the screen.
 
-const SCHEMA = 1;
+const SCHEMA = 2;
 const DATA = JSON.parse(document.getElementById("data").textContent);
 const MAP = DATA.map;
 

@@ -3,9 +3,15 @@
 const DAY_MS = 86_400_000;
 const MOST_FIGURES = 6;
 
+// The reader's date, as days of the calendar are counted: a day is a day, whatever the hour.
+function today() {
+  const now = new Date();
+  return Date.UTC(now.getFullYear(), now.getMonth(), now.getDate());
+}
+
 function ageText() {
   const until = period().release.until && period().release.until < period().last ? period().release.until : period().last;
-  const age = Math.floor((Date.now() - Date.parse(`${until}T23:59:59Z`)) / DAY_MS);
+  const age = Math.round((today() - Date.parse(until)) / DAY_MS);
   const known = age >= 0 ? say("dataAge", { date: dayText(until), age: number(age) }) : say("dataUntil", { date: dayText(until) });
   return period().release.provisional ? `${known} ${say("provisional")}` : known;
 }
@@ -31,7 +37,7 @@ function binHeadline() {
   const share = product().share[state.period];
   if (!share) return say("headlineNone", { what: productText(product()), period: periodText(period()) });
   const [v, a, b] = share.map((x) => plainNumber(100 * x, 1));
-  return say("headlineBins", { share: percent(v), range: percent(`${a}\u00a0\u2013\u00a0${b}`), period: periodText(period()) });
+  return say("headlineBins", { share: percent(v), range: percent(`${a}${TO}${b}`), period: periodText(period()) });
 }
 
 function eventHeadline(one) {
@@ -41,12 +47,18 @@ function eventHeadline(one) {
   return trustOf(n) === "not" ? say("headlineUnsure", { ...gaps, most: valueText({ v: high(n), s: n.s }, one.unit) }) : say("headlineAway", { ...gaps, n: withRange(n, "stock", one.unit) });
 }
 
+function againstUsual(above, unit) {
+  const below = { v: -above.v, s: above.s };
+  if (trustOf(above) !== "not") return say("moreThanUsual", { n: withRange(above, "stock", unit) });
+  return trustOf(below) === "not" ? say("asUsual") : say("fewerThanUsual", { n: withRange(below, "stock", unit) });
+}
+
 function changes() {
   const one = product();
   if (one.form !== "event") return one.form === "pairs" ? say("totalNote") : "";
   const above = estimateAt(one.area.excess, state.period);
   const isBefore = period().last < one.event.onset;
-  const usual = isBefore ? say("beforeEvent") : !above ? say("usualUnknown") : trustOf(above) === "not" ? say("asUsual") : say("moreThanUsual", { n: withRange(above, "stock", one.unit) });
+  const usual = isBefore ? say("beforeEvent") : !above ? say("usualUnknown") : againstUsual(above, one.unit);
   const seen = estimateAt(one.area.seen, state.period);
   const away = estimateAt(one.area.away, state.period);
   const reckoned = one.area.reckoned[state.period] && seen && away ? say("reckoned", { share: shareText(seen), n: withRange(away, "stock", one.unit) }) : say("unseenLeftOut");
@@ -69,12 +81,11 @@ function figuresShown() {
 }
 
 function pairFigures(one) {
-  const rows = published(flowRows(one.flows[state.period]));
-  const sum = (list) => list.reduce(add, { v: 0, s: 0 });
-  const rest = estimateOf(one.flows[state.period].rest);
-  const within = rows.filter((row) => row.o === row.d);
-  return [figure(say("cardTotal"), estimateAt(one.total, state.period), "flow"), figure(say("cardPublished", { count: number(rows.length) }), sum(rows), "flow"),
-    ...(within.length ? [figure(say("cardWithin"), sum(within), "flow")] : []), figure(say("cardRemainder"), rest, "flow")];
+  const flows = one.flows[state.period];
+  const at = (name) => estimateAt(one[name], state.period);
+  const within = at("within");
+  return [figure(say("cardTotal"), at("total"), "flow"), figure(say("cardPublished", { count: number(flows.published) }), at("published"), "flow"),
+    ...(within.s > 0 ? [figure(say("cardWithin"), within, "flow")] : []), figure(say("cardRemainder"), estimateOf(flows.rest), "flow")];
 }
 
 function figureElement(one) {

@@ -6,7 +6,6 @@ const SHARE_LIMITS = [[0.05, "well"], [0.1, "roughly"], [0.25, "barely"]];
 
 const low = (n) => n.v - Z95 * n.s;
 const high = (n) => n.v + Z95 * n.s;
-const add = (a, b) => ({ v: a.v + b.v, s: Math.hypot(a.s, b.s) });
 
 // As in the situation page: half the width of the interval as a share of the number, or in points of a share.
 function trustOf(n, sort) {

@@ -10,7 +10,7 @@ const over = (told_) => product().periods.map((_, k) => estimateAt(told_, k));
 function charts() {
   const one = product();
   if (state.pair && one.flows) {
-    return [chart(say("chartPair"), one.form === "event" ? "stock" : "flow", one.periods.map((_, k) => pairAt(one, k, state.pair)))];
+    return [chart(say(one.form === "event" ? "chartPlace" : "chartPair"), one.form === "event" ? "stock" : "flow", one.periods.map((_, k) => pairAt(one, k, state.pair)))];
   }
   if (one.form === "event") return eventCharts(state.zone === null ? one.area : originOf(one, state.zone));
   if (state.zone !== null) return zoneCharts();

@@ -16,11 +16,13 @@ const TABLES = { flows: flowTable, zones: zoneTable, origins: originTable, serie
 
 const flowSort = () => (product().form === "event" ? "stock" : "flow");
 
+const captionKeys = () => (product().form === "event" ? ["placesAwayCaption", "placesAwayOfZone"] : ["flowsCaption", "flowsOfZone"]);
+
 function flowTable() {
   const listed = lowestFirst(published(flowsOf(product(), state.period, state.zone, state.side)));
   const rows = listed.slice(0, state.most);
   return {
-    caption: say(state.zone === null ? "flowsCaption" : "flowsOfZone", { count: number(rows.length), all: number(listed.length), zone: state.zone === null ? "" : zoneText(state.zone) }),
+    caption: say(captionKeys()[state.zone === null ? 0 : 1], { count: number(rows.length), all: number(listed.length), zone: state.zone === null ? "" : zoneText(state.zone) }),
     note: flowNote(),
     heads: [head(say(product().form === "event" ? "home" : "origin")), head(say(product().form === "event" ? "location" : "destination")), ...numberHeads(unitText(product().unit)), head("")],
     rows: rows.map((row) => [el("th", { scope: "row" }, zoneButton(row.o)), el("td", {}, zoneButton(row.d)), ...numberCells(row, flowSort(), product().unit), el("td", {}, pairButton(row))]),
@@ -38,8 +40,12 @@ function flowNote() {
   const held = flows.o.length < flows.all ? ` ${say("flowsHeld", { held: number(flows.o.length), all: number(flows.all) })}` : "";
   const residual = flowRows(flows).filter((row) => row.t === "r").length;
   const rest = flows.rest ? ` ${say("remainder", { value: withRange(estimateOf(flows.rest), "flow", product().unit) })}` : "";
-  return `${say("flowsNote", { cut: number(product().cut), residual: number(residual) })}${rest}${held}`;
+  const finer = hasFinerFlows(state.zone) ? ` ${say("flowsFiner")}` : "";
+  return `${say("flowsNote", { cut: number(product().cut), residual: number(residual) })}${finer}${rest}${held}`;
 }
+
+// Whether flows are told of zones of a finer level than that of the chosen one.
+const hasFinerFlows = (zone) => zone !== null && levelsOf(product().layers[0], "").some((level) => MAP.levels.indexOf(level) > MAP.level[zone]);
 
 function zoneTable() {
   const chosen = layer();
@@ -59,10 +65,10 @@ function zoneTable() {
 }
 
 function originTable() {
-  const found = product().origins.map((one) => ({ one, n: estimateAt(one.away, state.period) })).filter((row) => row.n && trustOf(row.n) !== "not");
+  const found = product().origins.map((one) => ({ one, n: estimateAt(one.away, state.period) })).filter((row) => row.n && row.one.listed[state.period]);
   const rows = found.sort((a, b) => low(b.n) - low(a.n));
   const left = (zone) => { const cell_ = product().layers[1].cells[""].event; return numberAt(cell_, state.period, zone); };
-  const pairOf = (n, sort) => [el("td.number", {}, n ? el("bdi", {}, textOf(n, sort, product().unit, true)) : "\u2013"), el("td.number", {}, n ? el("bdi", {}, rangeOf(n, sort, product().unit, true)) : "")];
+  const pairOf = (n, sort) => [el("td.number", {}, !n ? "\u2013" : trustOf(n, sort) === "not" ? say("notKnown") : el("bdi", {}, textOf(n, sort, product().unit, true))), el("td.number", {}, n ? el("bdi", {}, rangeOf(n, sort, product().unit, true)) : "")];
   return {
     caption: say("originsCaption"), note: say("originsNote"),
     heads: [head(say("home")), head(say("chartAway"), true), head(say("interval"), true), head(say("residentsBefore"), true), head(say("interval"), true), head(say("noLonger"), true), head(say("interval"), true)],
@@ -118,19 +124,29 @@ function csvText(value) {
 }
 
 function csvOf(made) {
-  const heads = ["product", "definition_id", "period", "measure", ...made.columns, "value", "noise_sd", "ci_low", "ci_high", "status", "release", "sha256", "synthetic"];
+  const heads = ["product", "definition_id", "period", "measure", ...made.columns, "value", "noise_sd", "ci_low", "ci_high", "status", "release", "sha256", "synthetic", "sensitivity"];
   const short = (x) => Number(x.toPrecision(7));
   const numbers = (n) => (n ? [n.v, n.s, short(low(n)), short(high(n))] : ["", "", "", ""]);
   const lines = made.records.map(([keys, n, status, p]) => {
     const at = p || period();
-    return [product().product, product().definition, at.id, measureCode(), ...keys, ...numbers(n), status, at.release.slug, at.release.sha256, String(DATA.synthetic)];
+    return [product().product, product().definition, at.id, measureCode(), ...keys, ...numbers(n), status, at.release.slug, at.release.sha256, String(DATA.synthetic), at.release.class];
   });
   return [heads, ...lines].map((line) => line.map(csvText).join(",")).join("\r\n") + "\r\n";
 }
+// Who is away where is a stock; all other pairs are flows.
+const pairCode = () => (product().form === "event" ? "away_by_place" : "flow");
+const layerCode = (id) => `${id}${state.combo ? ` ${state.combo}` : ""}`;
+function seriesCode() {
+  const one = product();
+  if (state.pair && one.flows) return pairCode();
+  if (one.form === "event") return state.zone === null || originOf(one, state.zone) ? "away" : "here";
+  return state.zone === null && one.form === "pairs" ? "total" : layerCode(one.layers[0].id);
+}
 function measureCode() {
-  if (state.table === "flows") return "flow";
+  if (state.table === "flows") return pairCode();
   if (state.table === "origins") return "away";
-  return state.table === "bins" ? "histogram" : `${state.layer}${state.combo ? ` ${state.combo}` : ""}`;
+  if (state.table === "series") return seriesCode();
+  return state.table === "bins" ? "histogram" : layerCode(state.layer);
 }
 
 function download() {

@@ -40,7 +40,9 @@ function parts(n, unit, finer) {
   return [n.v, low(n), high(n)].map((x) => plainNumber(Math.max(0, roundTo(step, x)), decimalsOf(step)));
 }
 
-const range = (a, b) => ltr(`${a}\u00a0\u2013\u00a0${b}`);
+// A line may break after a dash, even before a space that forbids it: a word joiner, U+2060, holds a range together.
+const TO = "\u00a0\u2013\u2060\u00a0";
+const range = (a, b) => ltr(`${a}${TO}${b}`);
 const valueText = (n, unit, finer) => ltr(parts(n, unit, finer)[0]);
 const rangeText = (n, unit, finer) => { const [, a, b] = parts(n, unit, finer); return range(a, b); };
 
@@ -50,7 +52,7 @@ function shareParts(n) {
 }
 const percent = (text) => ltr(fill(words.percent, { value: text }));
 const shareText = (n) => percent(shareParts(n)[0]);
-const shareRange = (n) => { const [, a, b] = shareParts(n); return percent(`${a}\u00a0\u2013\u00a0${b}`); };
+const shareRange = (n) => { const [, a, b] = shareParts(n); return percent(`${a}${TO}${b}`); };
 
 const textOf = (n, sort, unit, finer) => (sort === "share" ? shareText(n) : valueText(n, unit, finer));
 const rangeOf = (n, sort, unit, finer) => (sort === "share" ? shareRange(n) : rangeText(n, unit, finer));
