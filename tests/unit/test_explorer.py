@@ -303,14 +303,15 @@ def test_a_share_is_rounded_to_per_cent_once(per_cent, part):
     assert compact_share(0.8148) == 0.8148
 
 
-def test_a_release_may_change_where_nobody_says_until_when_records_were_delivered():
-    late, settled = (
+def test_a_release_is_provisional_by_the_card_s_rule():
+    early, settled, untold = (
         data_block(series_of(trips(delivered_until=until)[:1]), checked="sums")["products"][0]["periods"][0]["release"]
-        for until in (None, date(2026, 12, 31))
+        for until in (date(2026, 1, 1), date(2026, 12, 31), None)
     )
 
-    assert late["provisional"]
+    assert early["provisional"]
     assert not settled["provisional"]
+    assert not untold["provisional"]
 
 
 def test_of_several_revisions_the_last_is_shown():
