@@ -148,7 +148,7 @@ def _where_next(out: Path) -> list[Text]:
     """The commands to go on with, on lines that can be copied."""
     config = out / "whimbrel.toml"
     lines = {
-        "Bundle": f"{out / 'bundle'}  (README.md, map.png)",
+        "Bundle": f"{out / 'bundle'}  (situation.html, README.md, map.png)",
         "Signed": f"by a DPO and a publisher of the demo's own, keys in {out / 'keys'}",
         "Who": f"whimbrel approve show --config {config}",
         "Again": f"whimbrel release od_trips {WEEK} --config {config}",
