@@ -1,6 +1,6 @@
 """`whimbrel evaluate` for all products but trips: exact against planted, released against exact. Nothing is charged."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from typing import Final
@@ -40,7 +40,7 @@ from privacy.ledger import Opening
 from privacy.marginals import ResidentsPlan, RoamingPlan
 from privacy.pairs import MovesPlan, RelocationsPlan
 from privacy.plan import Plan
-from schemas.errors import ConfigError
+from schemas.errors import ConfigError, InputError
 
 SEEN: Final = "people last seen away"
 EVERYBODY: Final = "all people away"
@@ -176,10 +176,11 @@ def evaluate_event(
     desk.refuse_real_data()
     opening = opening_in(desk.ledger, event)
     plans = _delivered(desk, opening)
+    planted = {SEEN: truth.away(), EVERYBODY: truth.all_away(opening.onset)}
+    _require_told(plans, planted.values(), opening.event)
     with session() as engine:
         exact = [(plan, desk.bounded_for_evaluation(plan, engine)) for plan in _told(plans, progress)]
     found = {one.name: one for one in [_followed(*exact[-1], truth)]}
-    planted = {SEEN: truth.away(), EVERYBODY: truth.all_away(opening.onset)}
     noiseless = _series([_moment(plan, _tables(plan, bounded)) for plan, bounded in exact], opening.onset)
     for micro_rho in budgets or [plans[0].product.micro_rho]:
         progress(f"drawing the noise of {micro_rho:,} micro-rho")
@@ -211,6 +212,17 @@ def _delivered(desk: Desk, opening: Opening) -> list[DisplacementPlan]:
     if not plans:
         raise ConfigError(f"No period of {opening.event} is delivered.", "days from the onset on", "ingest them")
     return [plan for plan in plans if isinstance(plan, DisplacementPlan)]
+
+
+def _require_told(plans: Sequence[DisplacementPlan], planted: Iterable[Mapping[date, float]], event: str) -> None:
+    """Refuse an event that is not the flood whose people away the truth tells, day by day."""
+    days = {day for plan in plans for day in plan.period.days}
+    if any(not days <= set(told.keys()) for told in planted):
+        raise InputError(
+            f"The planted truth does not tell who was away on every day of {event}.",
+            "the flood that the country's events.toml registers",
+            "evaluate that event; of any other, compare `whimbrel displacement` with its own usual week",
+        )
 
 
 def _followed(plan: DisplacementPlan, bounded: Bounded, truth: Truth) -> Finding:

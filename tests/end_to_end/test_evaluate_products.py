@@ -4,6 +4,7 @@ import json
 import shutil
 from dataclasses import replace
 from datetime import date
+from types import SimpleNamespace
 
 import pytest
 
@@ -110,6 +111,15 @@ def test_all_people_away_after_the_flood_are_found_from_the_first_day_on(desk, s
     held = "share of 95 % intervals after the onset's day that hold the planted number"
     assert figure(found, f"all people away, {held}", "20 draws", f"released at {MUCH:,} micro-rho") > 0.5
     assert figure(found, "residents followed over residents planted", "the area") > 0.9
+
+
+def test_an_event_whose_people_the_truth_does_not_tell_is_refused(desk, session, truth):
+    desk = replace(desk, policy=replace(desk.policy, events=(replace(desk.policy.events[0], **FEW),)))
+    desk.ledger.open_event(event_opening(desk, "flood-2026-04"), approvals=TWO_PEOPLE, caps=desk.policy.caps)
+    short = SimpleNamespace(away=lambda: truth.away().iloc[30:], all_away=truth.all_away)
+
+    with pytest.raises(InputError, match="does not tell who was away on every day of flood-2026-04"):
+        evaluate_event(desk, "flood-2026-04", [MUCH], session, truth=short)
 
 
 def event_opening(desk, event):
