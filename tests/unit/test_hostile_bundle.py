@@ -139,9 +139,8 @@ BAD_POLYGONS = {
 @pytest.mark.parametrize("what", BAD_POLYGONS)
 def test_polygons_that_are_none_are_refused_though_their_positions_are_right(forged, bundle, what):
     zones = json.loads((bundle / "zones.geojson").read_bytes())
-    coarse = zones["features"][0]["geometry"]["coordinates"]
-    assert len(coarse[0][0]) >= 10
-    BAD_POLYGONS[what](coarse)
+    shapes = [feature["geometry"]["coordinates"] for feature in zones["features"]]
+    BAD_POLYGONS[what](max(shapes, key=lambda polygons: len(polygons[0][0])))  # noise decides which zones there are
 
     with pytest.raises(BundleError, match=r"cannot be read.*rings of four positions|is not drawn where it lies"):
         verify_bundle(forged({"zones.geojson": json.dumps(zones).encode()}))
