@@ -46,11 +46,13 @@ SOURCE: Final = SourceConfig(
 )
 _YARDSTICK: Final = """
 COPY (
-    SELECT sha256('key' || number) AS subscriber, day, list_sort(list(s << 32 | hash(cell) >> 48)) AS points
+    SELECT sha256('key' || number) AS subscriber, day, list_sort(list((s << 32) | (hash(cell) >> 48)::BIGINT)) AS points
     FROM (
-        SELECT number, cell, strptime(at, '%d/%m/%Y %H:%M:%S') AS t, t::DATE AS day, epoch(t)::BIGINT % 86400 AS s
-        FROM read_csv({files}, header = false, columns = {{'number': 'VARCHAR', 'at': 'VARCHAR', 'cell': 'VARCHAR'}})
-        WHERE at <> '' AND try_strptime(at, '%d/%m/%Y %H:%M:%S') IS NOT NULL
+        SELECT number, cell, strptime(written, '%d/%m/%Y %H:%M:%S') AS t, t::DATE AS day, epoch(t)::BIGINT % 86400 AS s
+        FROM read_csv(
+            {files}, header = false, columns = {{'number': 'VARCHAR', 'written': 'VARCHAR', 'cell': 'VARCHAR'}}
+        )
+        WHERE written <> '' AND try_strptime(written, '%d/%m/%Y %H:%M:%S') IS NOT NULL
     ) GROUP BY number, day
 ) TO '{out}' (FORMAT parquet)
 """
@@ -112,7 +114,7 @@ def _delivery(rows: int, n_files: int) -> tuple[list[Path], Work]:
 def _lines(work: Work, rows: int) -> pa.Array:
     columns = ["msisdn", "event_at", "cell_id"]
     table = pa.concat_tables([pq.read_table(file, columns=columns) for file in work.files]).slice(0, rows)
-    local = pc.add(table["event_at"].cast(pa.timestamp("s")), pa.scalar(LOCAL))
+    local = pc.add(table["event_at"].cast(pa.timestamp("s")), pa.scalar(LOCAL, pa.duration("s")))
     texts = (table["msisdn"], pc.strftime(local, "%d/%m/%Y %H:%M:%S"), table["cell_id"])
     return pc.binary_join_element_wise(*(pc.fill_null(text, "") for text in texts), ",").combine_chunks()
 
