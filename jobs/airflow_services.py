@@ -322,6 +322,7 @@ def _family(roots: set[int], group: int) -> list[int]:
 
 def _parent_and_group(stat: Path) -> tuple[int, int]:
     with suppress(OSError):
-        parent, group = stat.read_text().rpartition(")")[2].split()[1:3]
-        return int(parent), int(group)
+        state, parent, group = stat.read_text().rpartition(")")[2].split()[:3]
+        if state != "Z":  # whoever has ended and is still listed can be ended no more
+            return int(parent), int(group)
     return 0, 0
