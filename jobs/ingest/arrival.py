@@ -146,8 +146,11 @@ def _no_lines(file: Path) -> InputError:
 
 
 def _plain(file: Path, folder: Path) -> Path:
-    if _PLAIN_PATH.fullmatch(str(file.absolute())):
-        return file
+    return file if _PLAIN_PATH.fullmatch(str(file.absolute())) else linked(file, folder)
+
+
+def linked(file: Path, folder: Path) -> Path:
+    """Return a link to a file, the only thing in a folder, under a name that every engine takes as it is."""
     folder.mkdir(parents=True)
     suffix = _SUFFIXES.search(file.name)
     link = folder / f"file{suffix[0] if suffix else ''}"

@@ -58,18 +58,31 @@ def opened(file: Path) -> GzipFile | BufferedReader:
     return GzipFile(file) if file.suffix == ".gz" else file.open("rb")
 
 
-def with_valid_text(files: Sequence[Path], folder: Path) -> tuple[Path, ...]:
+def with_valid_text(files: Sequence[Path], source: SourceConfig, folder: Path) -> tuple[Path, ...]:
     """Return text files that every engine reads: a file that is not UTF-8 throughout is replaced by a copy that is.
 
-    A copy has `BROKEN` where the file has other bytes, and keeps its name, in a folder of its own.
+    A copy has `BROKEN` where the file has other bytes.
 
     Args:
         files: Files that can be read to their end.
+        source: Their layout.
         folder: Confidential folder for the copies, gone when the work is done.
     """
     return tuple(
-        file if _is_valid_text(file) else _valid_copy(file, folder / str(number)) for number, file in enumerate(files)
+        file if _is_valid_text(file) else _valid_copy(file, place_of_copy(file, source, folder / str(number)))
+        for number, file in enumerate(files)
     )
+
+
+def place_of_copy(file: Path, source: SourceConfig, folder: Path) -> Path:
+    """Return where a copy of a file stands, made for it alone.
+
+    It keeps its name and the names of its folders, which may say when its rows were.
+    """
+    depth = len(source.folder_mask.parts) if source.folder_mask else 0
+    within = folder.joinpath(*file.resolve().parts[-1 - depth : -1]) if depth else folder
+    within.mkdir(parents=True)
+    return within / file.name
 
 
 def _is_valid_text(file: Path) -> bool:
@@ -82,9 +95,7 @@ def _is_valid_text(file: Path) -> bool:
     return True
 
 
-def _valid_copy(file: Path, folder: Path) -> Path:
-    folder.mkdir(parents=True)
-    copy = folder / file.name
+def _valid_copy(file: Path, copy: Path) -> Path:
     with (
         TextIOWrapper(opened(file), encoding="utf-8", errors="replace", newline="") as text,
         TextIOWrapper(created(copy), encoding="utf-8", newline="") as valid,

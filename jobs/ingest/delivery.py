@@ -29,7 +29,7 @@ from jobs.ingest.exclusions import excluded_subscribers, without_excluded
 from jobs.ingest.files import event_files, files_of_days
 from jobs.ingest.key_register import KeyRegister
 from jobs.ingest.pseudonyms import fingerprint, load_key, write_key_row
-from jobs.ingest.sources import Span, read_events, rows_in
+from jobs.ingest.sources import FILE_NUMBER, Span, read_events, rows_in
 from jobs.ingest.times import Clock
 from jobs.ingest.transcoding import as_utf8
 from jobs.key_epochs import PseudonymConfig
@@ -291,7 +291,7 @@ class _DeliveryRun:
             raise
 
     def _write_parts(self, delivery: str) -> None:
-        events = self._placed(self._read(self.files))
+        events = self._placed(self._read())
         parts = reduce(DataFrame.unionAll, [self._parts_under(dated, events) for dated in self.keys])
         self.storage.write_days(parts, SUBSCRIBER_DAY_PARTS, delivery)
 
@@ -354,21 +354,25 @@ class _DeliveryRun:
 
     def _write_quarantine(self, delivery: str) -> dict[str, int]:
         """Write the rows that were not kept, with the file they stood in, and count them by reason."""
-        named = zip(self.files, self.arrived.files, strict=True)
-        one_by_one = [([file], masked_name(name.name)) for file, name in named] or [([], str(self.source.table))]
-        events = reduce(
-            DataFrame.unionAll, [self._read(files).withColumn("file", F.lit(name)) for files, name in one_by_one]
-        )
+        events = self._read(numbered=True)
         folder = self.storage.version(QUARANTINE, delivery)
-        quarantined(self._placed(events), window=self.window).write.mode("overwrite").parquet(str(folder))
+        rejected = quarantined(self._placed(events), self._file_names(), window=self.window)
+        rejected.write.mode("overwrite").parquet(str(folder))
         counts: Counter[str] = Counter()
         for file in _written(folder):
             for reason in pq.read_table(file, columns=["reason"])["reason"].value_counts():
                 counts[reason["values"].as_py()] += reason["counts"].as_py()
         return dict(counts)
 
-    def _read(self, files: Sequence[Path]) -> DataFrame:
-        return read_events(self.session, files, self.source, span=self._span)
+    def _file_names(self) -> DataFrame:
+        """The names under which rows of the files may be kept, by number; of a table, its own."""
+        names = [masked_name(file.name) for file in self.arrived.files] or [str(self.source.table)]
+        table = pa.table({FILE_NUMBER: pa.array(range(len(names)), pa.int64()), "file": names})
+        pq.write_table(table, file := self.scratch / "file_names.parquet")
+        return self.session.read.parquet(str(file))
+
+    def _read(self, *, numbered: bool = False) -> DataFrame:
+        return read_events(self.session, self.files, self.source, self.scratch, span=self._span, numbered=numbered)
 
     @property
     def _span(self) -> Span:
@@ -422,7 +426,7 @@ class _DeliveryRun:
     def _places(self) -> Iterator[str]:
         """Where events with coordinates were, each place once: what it takes to find their zones."""
         folder = self.scratch / "places"
-        self._read(self.files).select("cell").distinct().write.mode("overwrite").parquet(str(folder))
+        self._read().select("cell").distinct().write.mode("overwrite").parquet(str(folder))
         return written_places(folder)
 
     def _repaired(self, error: Exception) -> "_DeliveryRun":
@@ -434,7 +438,9 @@ class _DeliveryRun:
             raise unreadable(file) from error
         if file := self._first_refused():
             raise _unusable(file, sorted(map(str, self.source.columns.places))) from error
-        files = with_valid_text(self.files, self.scratch / "repaired") if self.source.is_text else self.files
+        files = (
+            with_valid_text(self.files, self.source, self.scratch / "repaired") if self.source.is_text else self.files
+        )
         if files == self.files:
             raise error
         return replace(self, files=files)

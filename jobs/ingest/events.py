@@ -11,6 +11,7 @@ from pyspark.sql import functions as F
 
 from jobs.ingest.countries import with_sim_country
 from jobs.ingest.pseudonyms import normalised_number, pseudonymised, tagged
+from jobs.ingest.sources import FILE_NUMBER
 from jobs.ingest.times import Clock, clock_of_source, wall_clock_seconds
 from jobs.layouts import SourceConfig
 from schemas.subscriber_days import NOT_AVAILABLE, QUARANTINE, SECOND_SHIFT, SUBSCRIBER_DAY_PARTS
@@ -164,17 +165,21 @@ def _stratum(name: str, *, held: bool) -> Column:
     return F.coalesce(F.col(name).cast("string"), F.lit(NOT_AVAILABLE)) if held else F.lit(NOT_AVAILABLE)
 
 
-def quarantined(placed_events: DataFrame, *, window: Window) -> DataFrame:
-    """One row per event that was not kept, with the reason: contract `quarantine`."""
-    rejected = placed_events.filter(~F.coalesce("is_kept", F.lit(False)))
-    return QUARANTINE.conform(
-        rejected.select(
-            _reason(window).alias("reason"),
-            "file",
-            _masked("time").alias("time_text"),
-            _masked("cell_id").alias("cell_text"),
-        )
+def quarantined(placed_events: DataFrame, file_names: DataFrame, *, window: Window) -> DataFrame:
+    """One row per event that was not kept, with the reason: contract `quarantine`.
+
+    Args:
+        placed_events: From `placed`, of events that tell their file.
+        file_names: The `file` of each `FILE_NUMBER`.
+        window: Days accepted.
+    """
+    rejected = placed_events.filter(~F.coalesce("is_kept", F.lit(False))).select(
+        _reason(window).alias("reason"),
+        FILE_NUMBER,
+        _masked("time").alias("time_text"),
+        _masked("cell_id").alias("cell_text"),
     )
+    return QUARANTINE.conform(F.broadcast(file_names).join(rejected, FILE_NUMBER))
 
 
 def _masked(name: str) -> Column:

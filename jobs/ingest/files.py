@@ -123,19 +123,17 @@ def begins_of_days(source: SourceConfig, mask: FolderMask, first: date, last: da
 
 @dataclass(frozen=True)
 class Alike:
-    """Text files that are read in one go: packed alike, with one first line, in folders of one name.
+    """Text files that are read in one go: packed alike, with one first line.
 
     Args:
         files: The files.
         first_line: Their header as written, without a byte order mark; nothing where they have none.
         has_mark: Whether they begin with a byte order mark.
-        values: What the folders say, by name; of the fields that are read only.
     """
 
     files: tuple[Path, ...]
     first_line: str | None
     has_mark: bool
-    values: tuple[tuple[str, str], ...]
 
 
 def alike(files: Iterable[Path], source: SourceConfig) -> list[Alike]:
@@ -147,18 +145,18 @@ def alike(files: Iterable[Path], source: SourceConfig) -> list[Alike]:
     found = sorted(((_kind(file, source), file) for file in files), key=lambda pair: (pair[0], pair[1]))
     has_header = source.format == "csv" and source.header
     return [
-        Alike(tuple(file for _, file in group), header if has_header else None, mark, values)
-        for (_, header, mark, values), group in groupby(found, key=lambda pair: pair[0])
+        Alike(tuple(file for _, file in group), header if has_header else None, mark)
+        for (_, header, mark), group in groupby(found, key=lambda pair: pair[0])
     ]
 
 
-def _kind(file: Path, source: SourceConfig) -> tuple[str, str, bool, tuple[tuple[str, str], ...]]:
+def _kind(file: Path, source: SourceConfig) -> tuple[str, str, bool]:
     packed = file.suffix if file.suffix in _PACKED else ""
     if not source.is_text:
-        return packed, "", False, folder_values(file, source)
+        return packed, "", False
     line = first_line(file)
     header = line.removeprefix(BYTE_ORDER_MARK) if source.format == "csv" and source.header else ""
-    return packed, header, line.startswith(BYTE_ORDER_MARK), folder_values(file, source)
+    return packed, header, line.startswith(BYTE_ORDER_MARK)
 
 
 def folder_values(file: Path, source: SourceConfig) -> tuple[tuple[str, str], ...]:

@@ -2,7 +2,9 @@
 
 import json
 import re
+import shutil
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date
 from functools import reduce
 from itertools import groupby
@@ -15,6 +17,7 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import StringType, StructField, StructType
 
+from jobs.ingest.arrival import linked
 from jobs.ingest.countries import country_code
 from jobs.ingest.damage import BROKEN
 from jobs.ingest.files import BYTE_ORDER_MARK, Alike, alike, begins_of_days, folder_values, header_of, require_columns
@@ -25,6 +28,18 @@ from schemas.errors import ConfigError, InputError
 Span = tuple[date, date, str]
 """First and last local day of a delivery, and the country's time zone."""
 
+FILE_NUMBER: Final = "whimbrel_file"
+"""Column that tells which file a row stood in: its place among those read."""
+
+_LENT: Final = "whimbrel_folder_"
+"""Begins the name of a column that stands in the names of a file's folders."""
+
+_AS_TEXT: Final = "~"
+"""Begins a folder's value, so that no engine takes it for a number or a day."""
+
+_LONGEST_VALUE: Final = 255
+"""Bytes of a folder's name, at most."""
+
 _HIDDEN: Final = "\x1a"
 """Stands for a separator inside quotes while a line is split."""
 
@@ -34,7 +49,13 @@ _DEGREE: Final = 100_000
 
 
 def read_events(
-    session: SparkSession, files: Sequence[Path], source: SourceConfig, *, span: Span | None = None
+    session: SparkSession,
+    files: Sequence[Path],
+    source: SourceConfig,
+    scratch: Path,
+    *,
+    span: Span | None = None,
+    numbered: bool = False,
 ) -> DataFrame:
     """One row per row of the files: `number, time, cell` and strata as written, and whether it was malformed.
 
@@ -42,16 +63,20 @@ def read_events(
         session: An engine.
         files: The files; none where the source is a table.
         source: Their layout.
+        scratch: Confidential folder, where links to the files are made, and stay while the rows are read.
         span: Days of the delivery, where the source is a table.
+        numbered: Whether rows are to tell their file, as `FILE_NUMBER`; a table is 0.
 
     Raises:
         InputError: A file cannot be read, or lacks a column of the mapping.
         ConfigError: There is no such table.
     """
     if source.format == "table":
-        return _fields(_table(session, source, span), source)
+        rows = _table(session, source, span)
+        return _fields(rows.withColumn(FILE_NUMBER, F.lit(0)) if numbered else rows, source)
     readers = {"parquet": _read_parquet, "csv": _read_csv, "json": _read_json}
-    return readers[source.format](session, files, source)
+    linked_files = {file: number for number, file in enumerate(files)} if numbered or _lent(source) else {}
+    return readers[source.format](_Opening(session, source, linked_files, scratch / "linked"), files, source)
 
 
 def rows_in(session: SparkSession, files: Sequence[Path], source: SourceConfig, *, span: Span | None = None) -> int:
@@ -60,7 +85,75 @@ def rows_in(session: SparkSession, files: Sequence[Path], source: SourceConfig, 
         return _table(session, source, span).count()
     if source.format == "parquet":
         return sum(pq.read_metadata(file).num_rows for file in files)
-    return reduce(DataFrame.unionAll, [_lines(session, group) for group in alike(files, source)]).count()
+    opening = _Opening(session, source)
+    return reduce(DataFrame.unionAll, [opening.lines(group) for group in alike(files, source)]).count()
+
+
+@dataclass(frozen=True)
+class _Opening:
+    """How files are opened: where they stand, or by links whose folders tell each row its file and its folders.
+
+    A scan a file, or a folder, would tell that too; of some hundred scans, one engine plans for minutes and another
+    breaks down.
+
+    Args:
+        session: An engine.
+        source: The layout.
+        numbers: Which number a file has; none where they are read where they stand.
+        links: Folder for the links.
+    """
+
+    session: SparkSession
+    source: SourceConfig
+    numbers: Mapping[Path, int] = field(default_factory=dict)
+    links: Path = Path()
+
+    def parquet(self, group: Sequence[Path]) -> DataFrame:
+        """Rows of Parquet files of one schema."""
+        return self._told(self.session.read.parquet(*map(str, self._paths(group))))
+
+    def lines(self, group: Alike) -> DataFrame:
+        """One row per line, as valid text: of bytes that are not UTF-8, one engine makes none."""
+        read = self.session.read.option("lineSep", "\n")  # else one engine makes a row of nothing between \r and \n
+        lines = self._told(read.text([str(path) for path in self._paths(group.files)]))
+        lines = lines.withColumn("value", F.rtrim(F.make_valid_utf8("value"), F.lit("\r")))
+        if group.has_mark:  # which one engine leaves in the first line
+            lines = lines.withColumn("value", F.ltrim(F.col("value"), F.lit(BYTE_ORDER_MARK)))
+        return lines if group.first_line is None else lines.filter(F.col("value") != group.first_line)
+
+    def _paths(self, group: Sequence[Path]) -> Sequence[Path]:
+        if not self.numbers:
+            return group
+        root = self.links / str(min(self.numbers[file] for file in group))
+        shutil.rmtree(root, ignore_errors=True)
+        for file in group:
+            values = [f"{_LENT}{name}={_AS_TEXT}{value}" for name, value in folder_values(file, self.source)]
+            linked(file, root.joinpath(f"{FILE_NUMBER}={self.numbers[file]}", *values))
+        return [root]
+
+    def _told(self, rows: DataFrame) -> DataFrame:
+        """What the links' folders tell, in one type: of digits in a folder's name, one engine makes a number."""
+        if not self.numbers:
+            return rows
+        values = {
+            _LENT + name: F.substring(_LENT + name, 1 + len(_AS_TEXT), _LONGEST_VALUE) for name in _lent(self.source)
+        }
+        return rows.withColumns({FILE_NUMBER: F.col(FILE_NUMBER).cast("bigint"), **values})
+
+
+def _lent(source: SourceConfig) -> list[str]:
+    """Fields of the mapping that stand in folders' names."""
+    return [str(place) for place in source.columns.places if place in source.of_folders]
+
+
+def _column(place: Place, source: SourceConfig) -> Column:
+    """What stands in a file under a name, or in the names of its folders."""
+    return F.col(f"{_LENT}{place}" if place in source.of_folders else f"`{place}`")
+
+
+def _kept(rows: DataFrame) -> list[str]:
+    """Columns that the links' folders told."""
+    return [name for name in rows.columns if name == FILE_NUMBER or name.startswith(_LENT)]
 
 
 def _table(session: SparkSession, source: SourceConfig, span: Span | None) -> DataFrame:
@@ -81,21 +174,21 @@ def _table(session: SparkSession, source: SourceConfig, span: Span | None) -> Da
     return rows.filter(told.isin([mask.written(at) for at in begins_of_days(source, mask, *span)]))
 
 
-def _read_parquet(session: SparkSession, files: Sequence[Path], source: SourceConfig) -> DataFrame:
+def _read_parquet(opening: _Opening, files: Sequence[Path], source: SourceConfig) -> DataFrame:
     """Files of one schema are read in one go: engines disagree on what to do with several."""
-    kinds = sorted((str(checked_schema(file, source)), folder_values(file, source), str(file)) for file in files)
-    groups = [
-        (values, [file for *_, file in group]) for (_, values), group in groupby(kinds, key=lambda kind: kind[:2])
-    ]
-    read = [
-        _fields(_with_values(_decoded(session.read.parquet(*group), group[0], source), values), source)
-        for values, group in groups
-    ]
+    kinds = sorted((_columns_of(checked_schema(file, source)), file) for file in files)
+    groups = [[file for _, file in group] for _, group in groupby(kinds, key=lambda kind: kind[0])]
+    read = [_fields(_decoded(opening.parquet(group), group[0], source), source) for group in groups]
     _refuse_mixed_times(read)
     return reduce(DataFrame.unionAll, read)
 
 
-def _decoded(rows: DataFrame, file: str, source: SourceConfig) -> DataFrame:
+def _columns_of(schema: pa.Schema) -> str:
+    """Columns and types, without what else a writer notes of a file, such as how many rows it has."""
+    return str(schema.to_string(show_field_metadata=False, show_schema_metadata=False))
+
+
+def _decoded(rows: DataFrame, file: Path, source: SourceConfig) -> DataFrame:
     """Rows whose columns of categories are text: one engine knows no type for them, in a column nobody reads too."""
     schema = pq.read_schema(file)
     if not any(pa.types.is_dictionary(kind) for kind in schema.types):
@@ -104,12 +197,9 @@ def _decoded(rows: DataFrame, file: str, source: SourceConfig) -> DataFrame:
     coded = {name for name in inside if pa.types.is_dictionary(schema.field(name).type)}
     columns = {name: F.col(f"`{name}`") for name in inside}
     return rows.select(
-        *[columns[name].cast("string").alias(name) if name in coded else columns[name] for name in inside]
+        *[columns[name].cast("string").alias(name) if name in coded else columns[name] for name in inside],
+        *_kept(rows),
     )
-
-
-def _with_values(rows: DataFrame, values: Sequence[tuple[str, str]]) -> DataFrame:
-    return reduce(lambda table, pair: table.withColumn(pair[0], F.lit(pair[1])), values, rows)
 
 
 def _refuse_mixed_times(read: Sequence[DataFrame]) -> None:
@@ -178,31 +268,35 @@ def _refuse_nanoseconds(file: Path, schema: pq.ParquetSchema) -> None:
 def _fields(rows: DataFrame, source: SourceConfig) -> DataFrame:
     """Our fields of a table whose columns have types."""
     types = dict(rows.dtypes)
-    columns = {place: F.col(f"`{place}`") for place in source.columns.places}
-    return rows.select(*_ours(columns, source, types), F.lit(False).alias("malformed"))
+    columns = {place: _column(place, source) for place in source.columns.places}
+    return rows.select(*_ours(columns, source, types), F.lit(False).alias("malformed"), *_file_number(rows))
 
 
-def _read_csv(session: SparkSession, files: Sequence[Path], source: SourceConfig) -> DataFrame:
+def _file_number(rows: DataFrame) -> list[str]:
+    return [FILE_NUMBER] if FILE_NUMBER in rows.columns else []
+
+
+def _read_csv(opening: _Opening, files: Sequence[Path], source: SourceConfig) -> DataFrame:
     """Split lines ourselves: engines disagree on what to do with a malformed row, and one of them stops."""
     groups = alike(files, source)
     for group in groups:
         if group.first_line is not None:
             inside = [place for place in source.columns.places if place not in source.of_folders]
             require_columns(group.files[0], inside, header_of(group.first_line, source))
-    return reduce(DataFrame.unionAll, [_rows_of_csv(session, group, source) for group in groups])
+    return reduce(DataFrame.unionAll, [_rows_of_csv(opening, group, source) for group in groups])
 
 
-def _rows_of_csv(session: SparkSession, group: Alike, source: SourceConfig) -> DataFrame:
+def _rows_of_csv(opening: _Opening, group: Alike, source: SourceConfig) -> DataFrame:
     header = None if group.first_line is None else header_of(group.first_line, source)
-    values = dict(group.values)
-    inside = [place for place in source.columns.places if place not in values]
+    inside = [place for place in source.columns.places if place not in source.of_folders]
     positions = {place: header.index(str(place)) if header is not None else int(place) for place in inside}
-    lines = _lines(session, group)
+    lines = opening.lines(group)
     value = F.col("value")
     split = lines.select(
         F.split(_with_hidden(value, source) if source.quoting else value, re.escape(source.separator)).alias("field"),
         F.contains("value", F.lit(BROKEN)).alias("broken"),
         *([(F.size(F.split(value, '"')) % 2 == 0).alias("open")] if source.quoting else []),
+        *_kept(lines),
     )
     fields = len(header) if header is not None else source.fields
     size, needed = F.size("field"), max(positions.values(), default=-1) + 1
@@ -210,8 +304,8 @@ def _rows_of_csv(session: SparkSession, group: Alike, source: SourceConfig) -> D
     if source.quoting:
         malformed = malformed | F.col("open")
     columns = {place: _shown(F.get("field", F.lit(position)), source) for place, position in positions.items()}
-    columns |= {name: F.lit(text) for name, text in values.items()}
-    return split.select(*_ours(columns, source, {}), malformed.alias("malformed"))
+    columns |= {place: _column(place, source) for place in source.of_folders}
+    return split.select(*_ours(columns, source, {}), malformed.alias("malformed"), *_file_number(split))
 
 
 def _with_hidden(line: Column, source: SourceConfig) -> Column:
@@ -230,33 +324,25 @@ def _shown(field: Column, source: SourceConfig) -> Column:
     return F.replace(field, F.lit(_HIDDEN), F.lit(source.separator)) if source.quoting else field
 
 
-def _lines(session: SparkSession, group: Alike) -> DataFrame:
-    """One row per line, as valid text: of bytes that are not UTF-8, one engine makes none."""
-    read = session.read.option("lineSep", "\n")  # else one engine makes a row of nothing between some \r and \n
-    lines = read.text([str(file) for file in group.files])
-    lines = lines.select(F.rtrim(F.make_valid_utf8("value"), F.lit("\r")).alias("value"))
-    if group.has_mark:  # which one engine leaves in the first line
-        lines = lines.select(F.ltrim(F.col("value"), F.lit(BYTE_ORDER_MARK)).alias("value"))
-    return lines if group.first_line is None else lines.filter(F.col("value") != group.first_line)
-
-
-def _read_json(session: SparkSession, files: Sequence[Path], source: SourceConfig) -> DataFrame:
+def _read_json(opening: _Opening, files: Sequence[Path], source: SourceConfig) -> DataFrame:
     """An object a line; a line that is no object is malformed, whatever could be found in it."""
-    return reduce(DataFrame.unionAll, [_rows_of_json(session, group, source) for group in alike(files, source)])
+    return reduce(DataFrame.unionAll, [_rows_of_json(opening, group, source) for group in alike(files, source)])
 
 
-def _rows_of_json(session: SparkSession, group: Alike, source: SourceConfig) -> DataFrame:
-    values = dict(group.values)
-    paths = {place: str(place).split(".") for place in source.columns.places if place not in values}
+def _rows_of_json(opening: _Opening, group: Alike, source: SourceConfig) -> DataFrame:
+    paths = {place: str(place).split(".") for place in source.columns.places if place not in source.of_folders}
     whole = F.get_json_object("value", "$")  # one engine would find fields in the beginning of a broken line
-    read = _lines(session, group).select(
+    lines = opening.lines(group)
+    read = lines.select(
         F.from_json("value", _nested(list(paths.values()))).alias("field"),
         F.coalesce(F.startswith(F.ltrim(whole), F.lit("{")), F.lit(False)).alias("whole"),
         F.contains("value", F.lit(BROKEN)).alias("broken"),
+        *_kept(lines),
     )
     columns = {place: F.col(".".join(["field", *(f"`{part}`" for part in path)])) for place, path in paths.items()}
-    columns |= {name: F.lit(text) for name, text in values.items()}
-    return read.select(*_ours(columns, source, {}), (F.col("broken") | ~F.col("whole")).alias("malformed"))
+    columns |= {place: _column(place, source) for place in source.of_folders}
+    malformed = F.col("broken") | ~F.col("whole")
+    return read.select(*_ours(columns, source, {}), malformed.alias("malformed"), *_file_number(read))
 
 
 def _nested(paths: Sequence[Sequence[str]]) -> StructType:

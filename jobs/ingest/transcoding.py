@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from io import TextIOWrapper
 from pathlib import Path
 
-from jobs.ingest.damage import DAMAGED, created, opened, unreadable
+from jobs.ingest.damage import DAMAGED, created, opened, place_of_copy, unreadable
 from jobs.layouts import SourceConfig
 
 _AT_A_TIME = 1 << 20
@@ -14,8 +14,7 @@ _AT_A_TIME = 1 << 20
 def as_utf8(files: Sequence[Path], source: SourceConfig, folder: Path) -> tuple[Path, ...]:
     """Return text files in UTF-8: the files themselves, or copies of those of another encoding.
 
-    A copy keeps its name and the names of its folders, which may say when its rows were. What is no text of the
-    encoding becomes `BROKEN`.
+    What is no text of the encoding becomes `BROKEN`.
 
     Args:
         files: The files.
@@ -27,17 +26,14 @@ def as_utf8(files: Sequence[Path], source: SourceConfig, folder: Path) -> tuple[
     """
     if not source.is_text or source.encoding == "utf-8":
         return tuple(files)
-    return tuple(_copy(file, source, folder / str(number)) for number, file in enumerate(files))
+    places = (place_of_copy(file, source, folder / str(number)) for number, file in enumerate(files))
+    return tuple(_copy(file, source.encoding, copy) for file, copy in zip(files, places, strict=True))
 
 
-def _copy(file: Path, source: SourceConfig, folder: Path) -> Path:
-    depth = len(source.folder_mask.parts) if source.folder_mask else 0
-    within = folder.joinpath(*file.resolve().parts[-1 - depth : -1]) if depth else folder
-    within.mkdir(parents=True)
-    copy = within / file.name
+def _copy(file: Path, encoding: str, copy: Path) -> Path:
     try:
         with (
-            TextIOWrapper(opened(file), encoding=source.encoding, errors="replace", newline="") as text,
+            TextIOWrapper(opened(file), encoding=encoding, errors="replace", newline="") as text,
             TextIOWrapper(created(copy), encoding="utf-8", newline="") as valid,
         ):
             shutil.copyfileobj(text, valid, _AT_A_TIME)

@@ -47,7 +47,7 @@ def inputs(tiny_country, tmp_path_factory):
 
 def parts(session, country, folder, layout):
     source, window = SOURCES[layout], Window(date(2026, 2, 23), FIRST)
-    events = read_events(session, files_of(country, layout)[:1], source)
+    events = read_events(session, files_of(country, layout)[:1], source, folder)
     cells = session.read.schema(CELL_STRETCHES.schema).parquet(str(folder / "cell_stretches.parquet"))
     clock = Clock.of("Indian/Mauritius", window.first, window.last)
     located = placed(events, cells, changes=(), source=source, clock=clock, window=window)

@@ -4,6 +4,8 @@ import base64
 import gzip
 import json
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from zoneinfo import ZoneInfo
 
 import h3
@@ -13,6 +15,7 @@ import pytest
 
 from jobs.config import CellsConfig, ColumnMapping, SourceConfig
 from jobs.ingest.cells import ZoneRegister, read_cells
+from jobs.ingest.damage import with_valid_text
 from jobs.ingest.event_places import place_stretches
 from jobs.ingest.files import event_files, files_of_days
 from jobs.ingest.public_area import base_cells_of_area
@@ -31,8 +34,9 @@ def source(**keys):
 
 
 def read(session, files, mapping):
-    rows = read_events(session, files, mapping).select("number", "time", "cell", "malformed")
-    return sorted((tuple(row) for row in rows.collect()), key=repr)
+    with TemporaryDirectory() as scratch:
+        rows = read_events(session, files, mapping, Path(scratch)).select("number", "time", "cell", "malformed")
+        return sorted((tuple(row) for row in rows.collect()), key=repr)
 
 
 def written(path, text, encoding="utf-8"):
@@ -183,7 +187,7 @@ def test_a_source_s_own_zone_is_read_as_the_standard_library_reads_it(sail, zone
         assert second == int(local.replace(tzinfo=UTC).timestamp()), text
 
 
-def test_folders_choose_the_files_of_a_day_and_lend_their_values(sail, tmp_path):
+def test_folders_choose_the_files_of_a_day_and_lend_their_values(engine, tmp_path):
     for hour in ("dt=2026-03-01/hh=19", "dt=2026-03-01/hh=20", "dt=2026-03-02/hh=19", "dt=2026-03-02/hh=20"):
         written(tmp_path / hour / "e.csv", "who,minute,cell\n1,05:30,a\n")
     mapping = source(folders="dt=yyyy-MM-dd/hh=HH", columns={**NAMED, "time": ["dt", "hh", "minute"]},
@@ -191,7 +195,21 @@ def test_folders_choose_the_files_of_a_day_and_lend_their_values(sail, tmp_path)
     chosen = files_of_days(event_files([tmp_path], mapping), mapping, FIRST, FIRST, "Indian/Mauritius")
 
     assert [file.parts[-3:-1] for file in chosen] == [("dt=2026-03-01", "hh=20"), ("dt=2026-03-02", "hh=19")]
-    assert [row[1] for row in read(sail, chosen, mapping)] == ["2026-03-01 20 05:30", "2026-03-02 19 05:30"]
+    assert [row[1] for row in read(engine, chosen, mapping)] == ["2026-03-01 20 05:30", "2026-03-02 19 05:30"]
+
+
+def test_a_copy_of_valid_text_stands_in_folders_that_lend_the_same_values(engine, tmp_path):
+    mapping = source(folders="dt=yyyy-MM-dd", columns={**NAMED, "time": ["dt", "at"]})
+    whole = written(tmp_path / "dt=2026-03-01" / "e.csv", "who,at,cell\n1,05:30,a\n")
+    broken = written(tmp_path / "dt=2026-03-02" / "e.csv", "who,at,cell\n2,05:30,\xe9\n", "latin-1")
+
+    copies = with_valid_text([whole, broken], mapping, tmp_path / "repaired")
+
+    assert copies[0] == whole
+    assert [row[1:] for row in read(engine, copies, mapping)] == [
+        ("2026-03-01 05:30", "a", False),
+        ("2026-03-02 05:30", "\ufffd", True),
+    ]
 
 
 def test_folders_of_other_names_or_other_days_are_refused(tmp_path):

@@ -1,7 +1,11 @@
 """Operators' layouts, read into one shape; and local time, whatever the clocks do."""
 
 import gzip
+from contextlib import redirect_stdout
 from datetime import UTC, date, datetime, timedelta
+from io import StringIO
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from zoneinfo import ZoneInfo
 
 import pyarrow as pa
@@ -11,7 +15,7 @@ from pyspark.sql import functions as F
 
 from jobs.config import ColumnMapping, SourceConfig
 from jobs.ingest.files import event_files
-from jobs.ingest.sources import read_events, rows_in
+from jobs.ingest.sources import FILE_NUMBER, read_events, rows_in
 from jobs.ingest.times import Clock, wall_clock_seconds
 from schemas.errors import InputError
 
@@ -33,10 +37,11 @@ def write(tmp_path, text, name="events.csv"):
     return path
 
 
-def read(session, files, source):
-    rows = read_events(session, files, source)
-    names = [name for name in ("number", "time", "cell", "sex", "malformed") if name in rows.columns]
-    return sorted((tuple(row) for row in rows.select(*names).collect()), key=repr)
+def read(session, files, source, *, numbered=False):
+    with TemporaryDirectory() as scratch:
+        rows = read_events(session, files, source, Path(scratch), numbered=numbered)
+        names = ("number", "time", "cell", "sex", "malformed", FILE_NUMBER)
+        return sorted((tuple(row) for row in rows.select(*[n for n in names if n in rows.columns]).collect()), key=repr)
 
 
 @pytest.mark.parametrize("name", ["events.csv", "events.csv.gz", "events.txt"])
@@ -73,13 +78,79 @@ def test_several_files_have_a_header_each(engine, tmp_path):
     assert rows_in(engine, files, CSV) == len(read(engine, files, CSV)) == 3
 
 
+def test_every_row_tells_its_file_whatever_groups_the_files_are_read_in(engine, tmp_path):
+    texts = {"b.csv": "msisdn|at|cell|sex\n0|t|a|f\n", "a.csv.gz": "msisdn|at|cell|sex\n1|t|a|f\n1|t|b|f\n",
+             "c.csv": "cell|at|msisdn|sex\na|t|2|f\nbroken\n", "d.csv": "msisdn|at|cell|sex\n3|t|a|f\n"}  # fmt: skip
+    files = [write(tmp_path, text, name) for name, text in texts.items()]
+
+    found = read(engine, files, CSV, numbered=True)
+
+    assert [row[-1] for row in found if not row[4]] == [int(row[0]) for row in found if not row[4]]
+    assert [row[-1] for row in found if row[4]] == [2]
+    assert [row[:-1] for row in found] == read(engine, files, CSV)
+
+
+@pytest.fixture
+def hours(tmp_path):
+    """Four hundred files, each in the folder of an hour."""
+    for n in range(400):
+        hour = tmp_path / f"dt=2026-03-{2 + n // 24:02d}" / f"hh={n % 24:02d}"
+        hour.mkdir(parents=True)
+        (hour / "events.csv").write_text(f"{n},05:30,a\n")
+    return tmp_path
+
+
+def hourly(time):
+    columns = {"subscriber": 0, "time": time, "cell": 2}
+    return SourceConfig.model_validate(
+        {"format": "csv", "header": False, "columns": columns, "fields": 3, "folders": "dt=yyyy-MM-dd/hh=HH"}
+    )
+
+
+def test_hundreds_of_files_and_folders_are_read_by_an_engine_that_breaks_down_over_hundreds_of_scans(sail, hours):
+    source = hourly(["dt", "hh", 1])
+    files = event_files([hours], source)
+
+    found = read(sail, files, source, numbered=True)
+
+    assert sorted((row[-1], int(row[0])) for row in found) == [(n, n) for n in range(400)]
+    assert {row[1] for row in found} == {f"{file.parts[-3][3:]} {file.parts[-2][3:]} 05:30" for file in files}
+
+
+@pytest.mark.parametrize("time", [1, ["dt", "hh", 1]])
+@pytest.mark.parametrize("numbered", [False, True])
+def test_hundreds_of_files_and_folders_are_one_scan_of_the_engine_that_plans_each_for_long(
+    spark, hours, time, numbered
+):
+    source = hourly(time)
+    rows = read_events(spark, event_files([hours], source), source, hours / "scratch", numbered=numbered)
+
+    assert plan_of(rows).count("FileScan") == 1
+
+
+def test_what_a_writer_notes_of_a_parquet_file_parts_no_scan(spark, tmp_path):
+    source = SourceConfig(format="parquet", columns=ColumnMapping(subscriber="who", time="when", cell="where"))
+    files = [tmp_path / f"{n}.parquet" for n in range(3)]
+    for n, file in enumerate(files):
+        table = pa.table({"who": ["1"], "when": [datetime(2026, 3, 2, tzinfo=UTC)], "where": ["A"]})
+        pq.write_table(table.replace_schema_metadata({"rows": str(n)}), file)
+
+    assert plan_of(read_events(spark, files, source, tmp_path)).count("FileScan") == 1
+
+
+def plan_of(rows):
+    with redirect_stdout(StringIO()) as text:
+        rows.explain()
+    return text.getvalue()
+
+
 def test_identifiers_of_any_type_are_text(engine, tmp_path):
     source = SourceConfig(format="parquet", columns=ColumnMapping(subscriber="imsi", time="at", cell="lac"))
     at = datetime(2026, 3, 2, 10, tzinfo=UTC)
     table = pa.table({"imsi": pa.array([26377, None]), "lac": pa.array([7, 8], pa.int32()), "at": [at, at]})
     pq.write_table(table, tmp_path / "events.parquet")
 
-    found = read_events(engine, [tmp_path / "events.parquet"], source).select("number", "cell").collect()
+    found = read_events(engine, [tmp_path / "events.parquet"], source, tmp_path).select("number", "cell").collect()
 
     assert sorted((tuple(row) for row in found), key=repr) == [("26377", "7"), (None, "8")]
 
@@ -90,7 +161,7 @@ def test_a_missing_column_is_named_with_the_file_that_lacks_it(sail, tmp_path, h
     bad = write(tmp_path, f"{header}\n1|2|3|4\n", "bad.csv")
 
     with pytest.raises(InputError, match=r"bad.csv lacks .*cell.*Expected: .*Remedy: correct `columns`"):
-        read_events(sail, [good, bad], CSV)
+        read_events(sail, [good, bad], CSV, tmp_path)
 
 
 def test_a_parquet_time_that_is_a_number_is_refused_because_nobody_says_what_it_counts(sail, tmp_path):
@@ -98,7 +169,7 @@ def test_a_parquet_time_that_is_a_number_is_refused_because_nobody_says_what_it_
     pq.write_table(pa.table({"who": ["1"], "when": [1_772_445_600_000], "where": ["A"]}), file)
     source = SourceConfig(format="parquet", columns=ColumnMapping(subscriber="who", time="when", cell="where"))
     with pytest.raises(InputError, match="times as int64 in when"):
-        read_events(sail, [file], source)
+        read_events(sail, [file], source, tmp_path)
 
 
 def test_hidden_files_and_other_formats_are_left_out(tmp_path):
