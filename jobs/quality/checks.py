@@ -14,6 +14,7 @@ from jobs.quality.thresholds import QualityConfig
 from privacy.unit import PrivacyMonth
 
 _OURS: Final = "Whimbrel"
+_LISTED: Final = "listed on the day's page"
 _POISSON_SD: Final = 4.0
 """Standard deviations of pure chance that an hour's rows may be off in any case: nights have few rows."""
 
@@ -278,15 +279,15 @@ def _silence(judged: Judged) -> Look:
     if not judged.silent:
         return Look("none", Verdict.OK, baseline)
     cells = sum(len(place.cells) for place in judged.silent)
-    found = f"{_counted(len(judged.silent), 'silence')}, of places with {_counted(cells, 'cell')}: see below"
-    return Look(found, Verdict.WARNING, baseline)
+    found = f"{_counted(len(judged.silent), 'silence')}, of places with {_counted(cells, 'cell')}"
+    return Look(f"{found}, {_LISTED}", Verdict.WARNING, baseline)
 
 
 def _unknown(judged: Judged) -> Look:
     named, others = judged.day.unknown_cells, judged.day.unknown_other_rows
     rows = sum(cell.rows for cell in named) + others
     share = rows / judged.read if judged.read else 0.0
-    found = f"{_counted(len(named), 'cell')} by name, in {_counted(rows, 'row')}: see below" if rows else "none"
+    found = f"{_counted(len(named), 'cell')} by name, in {_counted(rows, 'row')}, {_LISTED}" if rows else "none"
     return Look(found, _warning(share > judged.limits.reason_rate))
 
 
