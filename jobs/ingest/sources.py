@@ -108,14 +108,19 @@ class _Opening:
     numbers: Mapping[Path, int] = field(default_factory=dict)
     links: Path = Path()
 
+    @property
+    def told(self) -> list[str]:
+        """Columns that links tell; nothing where there are none."""
+        return [FILE_NUMBER, *(_LENT + name for name in _lent(self.source))] if self.numbers else []
+
     def parquet(self, group: Sequence[Path]) -> DataFrame:
         """Rows of Parquet files of one schema."""
-        return self._told(self.session.read.parquet(*map(str, self._paths(group))))
+        return self._with_told(self.session.read.parquet(*map(str, self._paths(group))))
 
     def lines(self, group: Alike) -> DataFrame:
         """One row per line, as valid text: of bytes that are not UTF-8, one engine makes none."""
         read = self.session.read.option("lineSep", "\n")  # else one engine makes a row of nothing between \r and \n
-        lines = self._told(read.text([str(path) for path in self._paths(group.files)]))
+        lines = self._with_told(read.text([str(path) for path in self._paths(group.files)]))
         lines = lines.withColumn("value", F.rtrim(F.make_valid_utf8("value"), F.lit("\r")))
         if group.has_mark:  # which one engine leaves in the first line
             lines = lines.withColumn("value", F.ltrim(F.col("value"), F.lit(BYTE_ORDER_MARK)))
@@ -131,14 +136,13 @@ class _Opening:
             linked(file, root.joinpath(f"{FILE_NUMBER}={self.numbers[file]}", *values))
         return [root]
 
-    def _told(self, rows: DataFrame) -> DataFrame:
-        """What the links' folders tell, in one type: of digits in a folder's name, one engine makes a number."""
+    def _with_told(self, rows: DataFrame) -> DataFrame:
+        """Rows with what links tell in one type: of digits in a folder's name, one engine makes a number."""
         if not self.numbers:
             return rows
-        values = {
-            _LENT + name: F.substring(_LENT + name, 1 + len(_AS_TEXT), _LONGEST_VALUE) for name in _lent(self.source)
-        }
-        return rows.withColumns({FILE_NUMBER: F.col(FILE_NUMBER).cast("bigint"), **values})
+        number, *lent = self.told
+        values = {name: F.substring(name, 1 + len(_AS_TEXT), _LONGEST_VALUE) for name in lent}
+        return rows.withColumns({number: F.col(number).cast("bigint"), **values})
 
 
 def _lent(source: SourceConfig) -> list[str]:
@@ -149,11 +153,6 @@ def _lent(source: SourceConfig) -> list[str]:
 def _column(place: Place, source: SourceConfig) -> Column:
     """What stands in a file under a name, or in the names of its folders."""
     return F.col(f"{_LENT}{place}" if place in source.of_folders else f"`{place}`")
-
-
-def _kept(rows: DataFrame) -> list[str]:
-    """Columns that the links' folders told."""
-    return [name for name in rows.columns if name == FILE_NUMBER or name.startswith(_LENT)]
 
 
 def _table(session: SparkSession, source: SourceConfig, span: Span | None) -> DataFrame:
@@ -178,7 +177,7 @@ def _read_parquet(opening: _Opening, files: Sequence[Path], source: SourceConfig
     """Files of one schema are read in one go: engines disagree on what to do with several."""
     kinds = sorted((_columns_of(checked_schema(file, source)), file) for file in files)
     groups = [[file for _, file in group] for _, group in groupby(kinds, key=lambda kind: kind[0])]
-    read = [_fields(_decoded(opening.parquet(group), group[0], source), source) for group in groups]
+    read = [_fields(_decoded(opening, group), source) for group in groups]
     _refuse_mixed_times(read)
     return reduce(DataFrame.unionAll, read)
 
@@ -188,9 +187,9 @@ def _columns_of(schema: pa.Schema) -> str:
     return str(schema.to_string(show_field_metadata=False, show_schema_metadata=False))
 
 
-def _decoded(rows: DataFrame, file: Path, source: SourceConfig) -> DataFrame:
+def _decoded(opening: _Opening, group: Sequence[Path]) -> DataFrame:
     """Rows whose columns of categories are text: one engine knows no type for them, in a column nobody reads too."""
-    schema = pq.read_schema(file)
+    rows, schema, source = opening.parquet(group), pq.read_schema(group[0]), opening.source
     if not any(pa.types.is_dictionary(kind) for kind in schema.types):
         return rows
     inside = [str(place) for place in source.columns.places if place not in source.of_folders]
@@ -198,7 +197,7 @@ def _decoded(rows: DataFrame, file: Path, source: SourceConfig) -> DataFrame:
     columns = {name: F.col(f"`{name}`") for name in inside}
     return rows.select(
         *[columns[name].cast("string").alias(name) if name in coded else columns[name] for name in inside],
-        *_kept(rows),
+        *opening.told,
     )
 
 
@@ -296,7 +295,7 @@ def _rows_of_csv(opening: _Opening, group: Alike, source: SourceConfig) -> DataF
         F.split(_with_hidden(value, source) if source.quoting else value, re.escape(source.separator)).alias("field"),
         F.contains("value", F.lit(BROKEN)).alias("broken"),
         *([(F.size(F.split(value, '"')) % 2 == 0).alias("open")] if source.quoting else []),
-        *_kept(lines),
+        *opening.told,
     )
     fields = len(header) if header is not None else source.fields
     size, needed = F.size("field"), max(positions.values(), default=-1) + 1
@@ -337,7 +336,7 @@ def _rows_of_json(opening: _Opening, group: Alike, source: SourceConfig) -> Data
         F.from_json("value", _nested(list(paths.values()))).alias("field"),
         F.coalesce(F.startswith(F.ltrim(whole), F.lit("{")), F.lit(False)).alias("whole"),
         F.contains("value", F.lit(BROKEN)).alias("broken"),
-        *_kept(lines),
+        *opening.told,
     )
     columns = {place: F.col(".".join(["field", *(f"`{part}`" for part in path)])) for place, path in paths.items()}
     columns |= {place: _column(place, source) for place in source.of_folders}
