@@ -35,6 +35,9 @@ _STOP_S: Final = 20
 _ANSWER_S: Final = 300
 """A busy machine answers late; that is no reason to end a run."""
 
+_ENDED: Final = ("success", "failed", "skipped", "upstream_failed", "removed")
+"""States of a task that is over."""
+
 
 def airflow_environment() -> Path:
     """Folder of the Python environment that holds Airflow: it has dependencies that ours cannot share.
@@ -212,9 +215,17 @@ class Airflow:
         return "\n".join(json.dumps(line) if isinstance(line, dict) else str(line) for line in lines)
 
     def answer(self, dag: str, run: str, task: str, option: str, *, user: str = "dpo") -> None:
-        """Answer a task that waits for a person."""
+        """Answer a task that waits for a person, and answer again where it asks again; return once it has ended.
+
+        Airflow 3.3.2 asks again, in another try, where an answer overtakes the end of the process that asked, as a
+        program's can.
+        """
         path = f"/api/v2/dags/{dag}/dagRuns/{run}/taskInstances/{task}/-1/hitlDetails"
-        self.call("PATCH", path, {"chosen_options": [option], "params_input": {}}, user=user)
+        give_up = time.monotonic() + _ANSWER_S
+        while self.tasks(dag, run)[task] not in _ENDED and time.monotonic() < give_up:
+            if not self.call("GET", path)["response_received"]:
+                self.call("PATCH", path, {"chosen_options": [option], "params_input": {}}, user=user)
+            time.sleep(1)
 
     def _token(self, user: str) -> str:
         if user not in self._tokens:
