@@ -87,6 +87,8 @@ def _sail(engine: EngineConfig) -> Iterator[SparkSession]:
     os.environ.setdefault("RUST_LOG", "error")
     # What it spills, in a folder of ours: its own would stay behind a killed process. It reads a list, as JSON.
     os.environ["SAIL_RUNTIME__TEMPORARY_FILES__PATHS"] = json.dumps([str(engine_folder())])
+    # As for Spark: points hardly repeat.
+    os.environ.setdefault("SAIL_PARQUET__DICTIONARY_ENABLED", "false")
     from pysail.spark import SparkConnectServer  # noqa: PLC0415  reads RUST_LOG when it is imported
 
     server = SparkConnectServer(ip="127.0.0.1", port=0)
