@@ -72,8 +72,8 @@ def read_events(
         ConfigError: There is no such table.
     """
     if source.format == "table":
-        rows = _table(session, source, span)
-        return _fields(rows.withColumn(FILE_NUMBER, F.lit(0)) if numbered else rows, source)
+        rows = _fields(_table(session, source, span), source)
+        return rows.withColumn(FILE_NUMBER, F.lit(0)) if numbered else rows
     readers = {"parquet": _read_parquet, "csv": _read_csv, "json": _read_json}
     linked_files = {file: number for number, file in enumerate(files)} if numbered or _lent(source) else {}
     return readers[source.format](_Opening(session, source, linked_files, scratch / "linked"), files, source)
@@ -112,6 +112,11 @@ class _Opening:
     def told(self) -> list[str]:
         """Columns that links tell; nothing where there are none."""
         return [FILE_NUMBER, *(_LENT + name for name in _lent(self.source))] if self.numbers else []
+
+    @property
+    def number(self) -> list[str]:
+        """The column of the file's number; nothing where there are no links."""
+        return self.told[:1]
 
     def parquet(self, group: Sequence[Path]) -> DataFrame:
         """Rows of Parquet files of one schema."""
@@ -177,7 +182,7 @@ def _read_parquet(opening: _Opening, files: Sequence[Path], source: SourceConfig
     """Files of one schema are read in one go: engines disagree on what to do with several."""
     kinds = sorted((_columns_of(checked_schema(file, source)), file) for file in files)
     groups = [[file for _, file in group] for _, group in groupby(kinds, key=lambda kind: kind[0])]
-    read = [_fields(_decoded(opening, group), source) for group in groups]
+    read = [_fields(_decoded(opening, group), source, opening.number) for group in groups]
     _refuse_mixed_times(read)
     return reduce(DataFrame.unionAll, read)
 
@@ -264,15 +269,11 @@ def _refuse_nanoseconds(file: Path, schema: pq.ParquetSchema) -> None:
         )
 
 
-def _fields(rows: DataFrame, source: SourceConfig) -> DataFrame:
-    """Our fields of a table whose columns have types."""
+def _fields(rows: DataFrame, source: SourceConfig, kept: Sequence[str] = ()) -> DataFrame:
+    """Our fields of a table whose columns have types, and columns of its own that are kept."""
     types = dict(rows.dtypes)
     columns = {place: _column(place, source) for place in source.columns.places}
-    return rows.select(*_ours(columns, source, types), F.lit(False).alias("malformed"), *_file_number(rows))
-
-
-def _file_number(rows: DataFrame) -> list[str]:
-    return [FILE_NUMBER] if FILE_NUMBER in rows.columns else []
+    return rows.select(*_ours(columns, source, types), F.lit(False).alias("malformed"), *kept)
 
 
 def _read_csv(opening: _Opening, files: Sequence[Path], source: SourceConfig) -> DataFrame:
@@ -304,7 +305,7 @@ def _rows_of_csv(opening: _Opening, group: Alike, source: SourceConfig) -> DataF
         malformed = malformed | F.col("open")
     columns = {place: _shown(F.get("field", F.lit(position)), source) for place, position in positions.items()}
     columns |= {place: _column(place, source) for place in source.of_folders}
-    return split.select(*_ours(columns, source, {}), malformed.alias("malformed"), *_file_number(split))
+    return split.select(*_ours(columns, source, {}), malformed.alias("malformed"), *opening.number)
 
 
 def _with_hidden(line: Column, source: SourceConfig) -> Column:
@@ -341,7 +342,7 @@ def _rows_of_json(opening: _Opening, group: Alike, source: SourceConfig) -> Data
     columns = {place: F.col(".".join(["field", *(f"`{part}`" for part in path)])) for place, path in paths.items()}
     columns |= {place: _column(place, source) for place in source.of_folders}
     malformed = F.col("broken") | ~F.col("whole")
-    return read.select(*_ours(columns, source, {}), malformed.alias("malformed"), *_file_number(read))
+    return read.select(*_ours(columns, source, {}), malformed.alias("malformed"), *opening.number)
 
 
 def _nested(paths: Sequence[Sequence[str]]) -> StructType:
