@@ -35,6 +35,9 @@ _STOP_S: Final = 20
 _ANSWER_S: Final = 300
 """A busy machine answers late; that is no reason to end a run."""
 
+_REACTION_S: Final = 10
+"""Some turns of the scheduler, on a busy machine too."""
+
 _ENDED: Final = ("success", "failed", "skipped", "upstream_failed", "removed")
 """States of a task that is over."""
 
@@ -215,15 +218,16 @@ class Airflow:
         return "\n".join(json.dumps(line) if isinstance(line, dict) else str(line) for line in lines)
 
     def answer(self, dag: str, run: str, task: str, option: str, *, user: str = "dpo") -> None:
-        """Answer a task that waits for a person, and answer again where it asks again; return once it has ended.
+        """Answer a task that waits for a person, as slowly as one, and again where it asks again; return once it ended.
 
-        Airflow 3.3.2 asks again, in another try, where an answer overtakes the end of the process that asked, as a
-        program's can.
+        An answer within a turn of the scheduler costs the task a try in Airflow 3.3.2: it has the task queued to go on
+        before it hears that the process that asked has ended, and takes that for the end of the one to come.
         """
         path = f"/api/v2/dags/{dag}/dagRuns/{run}/taskInstances/{task}/-1/hitlDetails"
         give_up = time.monotonic() + _ANSWER_S
         while self.tasks(dag, run)[task] not in _ENDED and time.monotonic() < give_up:
             if not self.call("GET", path)["response_received"]:
+                time.sleep(_REACTION_S)
                 self.call("PATCH", path, {"chosen_options": [option], "params_input": {}}, user=user)
             time.sleep(1)
 
