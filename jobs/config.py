@@ -1,9 +1,10 @@
 """`whimbrel.toml`: one validated description of a country, its files and its engine."""
 
+import math
 import tomllib
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Final, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator, model_validator
@@ -15,6 +16,9 @@ from jobs.quality.thresholds import QualityConfig
 from privacy.zoning import MOST_ADMIN_LEVELS
 from schemas.countries import countries
 from schemas.errors import ConfigError
+
+_BYTES_A_PARTITION: Final = 4_000_000
+_FEWEST_PARTITIONS: Final = 4
 
 _NOT_FOR_DEPLOYMENTS = frozenset(
     {"spark.sql.session.timeZone", "spark.speculation", "spark.sql.shuffle.partitions", "spark.master"}
@@ -86,7 +90,7 @@ class EngineConfig(_Section):
         name: `sail` (embedded, no Java) or `spark` (classic).
         master: Spark master; only `spark` reads it.
         memory: Driver memory of Spark on one machine.
-        shuffle_partitions: Partitions of an exchange; about one per 4 million events.
+        shuffle_partitions: Most partitions of an exchange, where much is read; about one per 4 million events.
         settings: Spark settings of the deployment's own, which win over ours. Those on which results rest are refused.
     """
 
@@ -95,6 +99,13 @@ class EngineConfig(_Section):
     memory: str = "3g"
     shuffle_partitions: Annotated[int, Field(ge=1)] = 32
     settings: dict[str, str] = Field(default_factory=dict)
+
+    def partitions_for(self, n_bytes: int) -> int:
+        """Partitions of an exchange of what is read from files of this size together.
+
+        Each costs a task, and one piece of every task before it, however little it holds: a day has fewer than a month.
+        """
+        return min(self.shuffle_partitions, max(_FEWEST_PARTITIONS, math.ceil(n_bytes / _BYTES_A_PARTITION)))
 
     @field_validator("settings")
     @classmethod

@@ -8,6 +8,7 @@ from itertools import groupby
 import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
 
+from jobs.config import EngineConfig
 from jobs.ingest.cells import ZoneRegister
 from jobs.mobility.nights import nights
 from jobs.storage import Place, Storage, digest
@@ -71,13 +72,13 @@ class NightsBuilder:
         storage: Where days and nights stand.
         policy: What a night is, and how many days a month may lack.
         sensitive: What is done about sensitive places.
-        partitions: Of an exchange.
+        engine: How exchanges are cut.
     """
 
     storage: Storage
     policy: Policy
     sensitive: SensitivePlaces
-    partitions: int
+    engine: EngineConfig
 
     def of(self, month: PrivacyMonth) -> NightsOfMonth:
         """Say what the nights of a month are made of as things stand.
@@ -113,7 +114,7 @@ class NightsBuilder:
             one.month,
             residence=self.policy.residence,
             mobility=self.policy.mobility,
-            partitions=self.partitions,
+            partitions=self.engine.partitions_for(self.storage.bytes_of_days(one.places)),
             unseen=one.unseen,
         )
         self.storage.write_nights(made, one.month, one.version)

@@ -14,7 +14,7 @@ from jobs.mobility.presence import last_in_bins, last_of_day
 from jobs.mobility.residence import residence
 from jobs.mobility.roaming import roaming_days
 from jobs.mobility.visits import visited_cells, visits_from_home
-from privacy.bounding import bounded_totals
+from privacy.bounding import bounded_totals, single_totals
 from privacy.displaced import DisplacementPlan
 from privacy.marginals import (
     BINS,
@@ -150,7 +150,10 @@ def active_subscribers(days: DataFrame, plan: ActiveSubscribersPlan, setting: Se
         setting: As above.
     """
     seen = last_of_day(days, mobility=setting.policy.mobility, unseen=setting.unseen)
-    return _totals(setting.placed(seen), plan, lambda _: F.col(_finest_zone(plan)), setting)
+    placed, zone = setting.placed(seen), F.col(_finest_zone(plan))
+    if plan.period.n_days > 1:  # under a policy of longer periods a subscriber has a row a day
+        return _totals(placed, plan, lambda _: zone, setting)
+    return _single_totals(placed, plan, zone)
 
 
 def residents(nights: DataFrame, plan: ResidentsPlan, setting: Setting) -> DataFrame:
@@ -164,7 +167,7 @@ def residents(nights: DataFrame, plan: ResidentsPlan, setting: Setting) -> DataF
     stratum = _position("sex", plan.sexes) * plan.n_age + _position("age_band", plan.ages)
     homes = setting.homes(nights.withColumn("stratum", stratum), months_read(plan), carried=["stratum"])
     key = F.col(_finest_zone(plan)) * (plan.n_sex * plan.n_age) + F.col("stratum")
-    return _totals(homes, plan, lambda _: key, setting)
+    return _single_totals(homes, plan, key)
 
 
 def home_visits(days: DataFrame, nights: DataFrame, plan: HomeVisitsPlan, setting: Setting) -> DataFrame:
@@ -195,7 +198,7 @@ def moves(nights: DataFrame, plan: MovesPlan, setting: Setting) -> DataFrame:
     """
     before, now = (setting.homes(nights, window) for window in windows(plan))
     moved = moves_between(before, now, level=len(plan.zones.levels) - 1)
-    return _totals(moved, plan, lambda level: _pair(plan, level, "before_zone", "now_zone"), setting)
+    return _single_totals(moved, plan, _pair(plan, len(plan.zones.levels) - 1, "before_zone", "now_zone"))
 
 
 def churn(nights: DataFrame, plan: ChurnPlan, setting: Setting) -> DataFrame:
@@ -210,7 +213,7 @@ def churn(nights: DataFrame, plan: ChurnPlan, setting: Setting) -> DataFrame:
     appeared, fell_silent = (F.lit(CHANGES.index(change)) for change in (APPEARED, FELL_SILENT))
     change = F.when(F.col("has_appeared"), appeared).otherwise(fell_silent)
     key = F.col(_finest_zone(plan)) * len(CHANGES) + change
-    return _totals(churn_between(before, now), plan, lambda _: key, setting)
+    return _single_totals(churn_between(before, now), plan, key)
 
 
 def windows(plan: MovesPlan) -> tuple[tuple[PrivacyMonth, ...], tuple[PrivacyMonth, ...]]:
@@ -253,6 +256,11 @@ def _totals(rows: DataFrame, plan: Plan, key: Callable[[int], Column], setting: 
     amount = F.col("amount") if "amount" in rows.columns else F.lit(1)
     counted = rows.select("subscriber", *keys, amount.cast("bigint").alias("amount"))
     return bounded_totals(counted, plan.bounds, partitions=setting.partitions)
+
+
+def _single_totals(rows: DataFrame, plan: Plan, finest_key: Column) -> DataFrame:
+    """Bounded totals of rows of which a subscriber has one, by the finest key."""
+    return single_totals(rows.select("subscriber", finest_key.cast("bigint").alias(plan.bounds[-1].key)), plan.bounds)
 
 
 def _finest_zone(plan: Plan) -> str:

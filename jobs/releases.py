@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Literal, TypedDict
+from typing import Final, Literal, TypedDict
 
 import h3
 import numpy as np
@@ -29,7 +29,7 @@ from jobs.pipeline import contribution_histogram, days_of, days_read, displaceme
 from jobs.plans import Planner
 from jobs.population import Setting, months_read, subscribers
 from jobs.publish.bundle import Bundle, publish, published_heads
-from jobs.storage import Storage
+from jobs.storage import Place, Storage
 from privacy.approval import Trust, as_recorded, opening_signers
 from privacy.bounding import Bounded
 from privacy.budget import refuse_overrun, simulate
@@ -64,6 +64,8 @@ class _Door(TypedDict):
     policy: Policy
     known_heads: frozenset[str]
 
+
+_NO_NIGHTS: Final[Mapping[PrivacyMonth, str]] = {}
 
 _CONTRIBUTIONS = pa.schema([(name, pa.int64()) for name in ("subscriber", "key", "trips")])
 
@@ -354,7 +356,7 @@ class Desk:
                 engine.read.parquet(str(zones)),
                 plan,
                 mobility=self.policy.mobility,
-                partitions=self.config.engine.shuffle_partitions,
+                partitions=self._partitions(places),
                 unseen=withheld_indexes(ZoneRegister.load(self.storage.zones), plan.zones),
             )
             by_pair = trips.groupBy("subscriber", F.col(plan.bounds[-1].key).alias("key"))
@@ -388,8 +390,9 @@ class Desk:
             zones, register = scratch / "zones.parquet", ZoneRegister.load(self.storage.zones)
             pq.write_table(zone_rows(register, plan.zones), zones)
             placed, unseen = engine.read.parquet(str(zones)), withheld_indexes(register, plan.zones)
-            setting = Setting(placed, self.policy, self.config.engine.shuffle_partitions, unseen)
-            yield self._nights.read(engine, self._inputs(plan).months), setting, scratch
+            inputs = self._inputs(plan)
+            nights = self._nights.read(engine, inputs.months)
+            yield nights, Setting(placed, self.policy, self._partitions((), inputs.versions), unseen), scratch
 
     def refuse_real_data(self) -> None:
         """Refuse where a delivery bears no synthetic mark, or where there is none at all.
@@ -433,7 +436,7 @@ class Desk:
 
     @property
     def _nights(self) -> NightsBuilder:
-        return NightsBuilder(self.storage, self.policy, self.places, self.config.engine.shuffle_partitions)
+        return NightsBuilder(self.storage, self.policy, self.places, self.config.engine)
 
     def _inputs(self, plan: Plan) -> Inputs:
         """Say what a release reads, before anything is charged.
@@ -469,9 +472,9 @@ class Desk:
 
     def _totals(self, plan: Plan, inputs: Inputs, engine: SparkSession, zones: DataFrame) -> DataFrame:
         """Aggregate what was read in the way of the plan's product."""
-        mobility, partitions = self.policy.mobility, self.config.engine.shuffle_partitions
-        unseen = withheld_indexes(ZoneRegister.load(self.storage.zones), plan.zones)
+        mobility, unseen = self.policy.mobility, withheld_indexes(ZoneRegister.load(self.storage.zones), plan.zones)
         days, nights = self.storage.read_days(engine, inputs.days), self._nights.read(engine, inputs.months)
+        partitions = self._partitions(inputs.days, inputs.versions)
         match plan:
             case OdTripsPlan():
                 return od_trips(days, zones, plan, mobility=mobility, partitions=partitions, unseen=unseen)
@@ -482,6 +485,11 @@ class Desk:
             case DisplacementPlan():
                 return displacement(nights, days, zones, plan, policy=self.policy, partitions=partitions, unseen=unseen)
         return subscribers(days, nights, plan, Setting(zones, self.policy, partitions, unseen))
+
+    def _partitions(self, days: Sequence[Place], nights: Mapping[PrivacyMonth, str] = _NO_NIGHTS) -> int:
+        """Partitions of an exchange of these days and nights."""
+        n_bytes = self.storage.bytes_of_days(days) + self.storage.bytes_of_nights(nights)
+        return self.config.engine.partitions_for(n_bytes)
 
     def _zone_rows(self, plan: Plan) -> pa.Table:
         """Rows of the cell indexes of a plan's domain."""

@@ -176,10 +176,16 @@ class Storage:
 
     def read_days(self, session: SparkSession, places: Iterable[Place]) -> DataFrame:
         """Read days where they stand; a version without rows of its day reads as none."""
-        folders = [self.version(contract, version) / f"{DAY_FOLDER}={day}" for contract, version, day in places]
-        if found := [str(folder) for folder in folders if folder.is_dir()]:
+        if found := [str(folder) for folder in self._day_folders(places) if folder.is_dir()]:
             return session.read.schema(SUBSCRIBER_DAYS.schema).parquet(*found)
         return _without_rows(session, SUBSCRIBER_DAYS)
+
+    def bytes_of_days(self, places: Iterable[Place]) -> int:
+        """Return the size of days where they stand."""
+        return _bytes_in(self._day_folders(places))
+
+    def _day_folders(self, places: Iterable[Place]) -> list[Path]:
+        return [self.version(contract, version) / f"{DAY_FOLDER}={day}" for contract, version, day in places]
 
     def commit_delivery(self, delivery: str, record: "DeliveryRecord") -> None:
         """Make a delivery's parts visible."""
@@ -341,16 +347,27 @@ class Storage:
 
     def read_nights(self, session: SparkSession, versions: Mapping[PrivacyMonth, str]) -> DataFrame:
         """Read the nights of months in given versions; a month in which nobody was seen at night reads as none."""
-        folders = [self._nights(month, version) for month, version in versions.items()]
+        folders = self._night_folders(versions)
         if found := [str(folder) for folder in folders if any(folder.glob("*.parquet"))]:
             return session.read.schema(NIGHTS.schema).parquet(*found)
         return _without_rows(session, NIGHTS)
+
+    def bytes_of_nights(self, versions: Mapping[PrivacyMonth, str]) -> int:
+        """Return the size of the nights of months in given versions."""
+        return _bytes_in(self._night_folders(versions))
+
+    def _night_folders(self, versions: Mapping[PrivacyMonth, str]) -> list[Path]:
+        return [self._nights(month, version) for month, version in versions.items()]
 
     def _nights(self, month: PrivacyMonth, version: str) -> Path:
         return self.confidential / NIGHTS.name / f"month={month}" / f"v={version}"
 
     def _nights_manifest(self, month: PrivacyMonth) -> Path:
         return self.confidential / "manifests" / NIGHTS.name / f"{month}.json"
+
+
+def _bytes_in(folders: Iterable[Path]) -> int:
+    return sum(file.stat().st_size for folder in folders for file in folder.glob("*.parquet"))
 
 
 def _without_rows(session: SparkSession, contract: Contract) -> DataFrame:

@@ -82,6 +82,28 @@ def bounded_totals(contributions: DataFrame, bounds: Sequence[LevelBound], *, pa
     return amounts.groupBy("key").agg(F.sum("n").alias("total"))
 
 
+def single_totals(contributions: DataFrame, bounds: Sequence[LevelBound]) -> DataFrame:
+    """One row per finest key, as of `bounded_totals`, where a subscriber contributes one, under one key.
+
+    Nobody contributes more, whatever the rows: of several of a subscriber, the one of the largest key counts. So its
+    vector has one entry at every level, and everybody has the same weight: the largest that keeps every bound. No list
+    of anybody's rows is made, which costs an engine more than all the rest.
+
+    Args:
+        contributions: `subscriber`, and the key of the last of `bounds` (long).
+        bounds: From coarse to fine.
+
+    Returns:
+        `key`, `total`.
+
+    Stability: as of `bounded_totals` (proofs/bounding.md).
+    """
+    weight = min(FIXED_POINT, *(math.isqrt(bound.squared) for bound in bounds))
+    # No exchange by a number of partitions: an engine that chooses it takes few for few rows.
+    single = contributions.groupBy("subscriber").agg(F.max(bounds[-1].key).alias("key"))
+    return single.groupBy("key").agg((F.count(F.lit(1)) * F.lit(weight)).cast("bigint").alias("total"))
+
+
 def contribution_weights(
     contributions: DataFrame, bounds: Sequence[LevelBound], *, by: Sequence[str] = (), partitions: int
 ) -> DataFrame:

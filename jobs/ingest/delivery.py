@@ -17,7 +17,7 @@ from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from jobs.config import Config, SourceConfig
+from jobs.config import Config, EngineConfig, SourceConfig
 from jobs.ingest.arrival import Arrived
 from jobs.ingest.cells import Cell, ZoneRegister, cell_stretches, days_of_change, read_cells
 from jobs.ingest.countries import country_stretches, write_country_codes
@@ -125,7 +125,7 @@ def ingest(  # noqa: PLR0913  a delivery and how it is read, in one call
             storage.commit_delivery(delivery, record)
         _replace(storage, delivery, replaces)
         progress("merging days")
-        merge_days(session, storage, delivery, partitions=config.engine.shuffle_partitions)
+        merge_days(session, storage, delivery, engine=config.engine)
     return tuple(first + timedelta(n) for n in range((last - first).days + 1))
 
 
@@ -304,7 +304,7 @@ class _DeliveryRun:
         parts = subscriber_day_parts(
             events,
             key_row,
-            partitions=self.config.engine.shuffle_partitions,
+            partitions=self._partitions,
             country_codes=self._country_codes,
             abroad=self._is_abroad,
         )
@@ -373,6 +373,13 @@ class _DeliveryRun:
 
     def _read(self, *, numbered: bool = False) -> DataFrame:
         return read_events(self.session, self.files, self.source, self.scratch, span=self._span, numbered=numbered)
+
+    @property
+    def _partitions(self) -> int:
+        """Of the exchange of the events; a table does not tell its size."""
+        engine = self.config.engine
+        size = sum(file.stat().st_size for file in self.files)
+        return engine.partitions_for(size) if self.files else engine.shuffle_partitions
 
     @property
     def _span(self) -> Span:
@@ -475,7 +482,7 @@ def _written(folder: Path) -> list[Path]:
     return sorted(folder.rglob("*.parquet"))
 
 
-def merge_days(session: SparkSession, storage: Storage, delivery: str, *, partitions: int) -> None:
+def merge_days(session: SparkSession, storage: Storage, delivery: str, *, engine: EngineConfig) -> None:
     """Bring the days that a delivery touches up to date, in one job, and switch their readers.
 
     Those of a delivery that it replaces are among them. Days that have expired stay as they are.
@@ -483,7 +490,7 @@ def merge_days(session: SparkSession, storage: Storage, delivery: str, *, partit
     states = storage.states(_touched(storage, delivery))
     stale = {day: state for day, state in states.items() if storage.day_state(SUBSCRIBER_DAYS, day) != state}
     late = {day: state.parts for day, state in stale.items() if len(state.parts) > 1}
-    merged_version = _write_merged(session, storage, late, partitions) if late else ""
+    merged_version = _write_merged(session, storage, late, engine) if late else ""
     for day, state in stale.items():
         where = (SUBSCRIBER_DAYS, merged_version) if day in late else (SUBSCRIBER_DAY_PARTS, "".join(state.parts))
         storage.swap(SUBSCRIBER_DAYS, day, state, *where)
@@ -497,10 +504,13 @@ def _touched(storage: Storage, delivery: str) -> list[date]:
     return sorted(day for day in {*record.touched, *replaced} if expired is None or expired < day)
 
 
-def _write_merged(session: SparkSession, storage: Storage, parts: Mapping[date, Sequence[str]], partitions: int) -> str:
+def _write_merged(
+    session: SparkSession, storage: Storage, parts: Mapping[date, Sequence[str]], engine: EngineConfig
+) -> str:
     """Write the days that have several parts as a version of their own, in one job."""
     version = digest({"parts": {str(day): names for day, names in parts.items()}, "table": SUBSCRIBER_DAYS.version})
     places = [(SUBSCRIBER_DAY_PARTS, name, day) for day, names in parts.items() for name in names]
+    partitions = engine.partitions_for(storage.bytes_of_days(places))
     days = subscriber_days(storage.read_days(session, places), partitions=partitions)
     storage.write_days(days, SUBSCRIBER_DAYS, version)
     return version

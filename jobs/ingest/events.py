@@ -140,13 +140,14 @@ def subscriber_day_parts(
     if country_codes is not None:
         kept = with_sim_country(kept, country_codes)
     day = F.expr(f"shiftright(point, {SECOND_SHIFT}) div {_DAY_S}")
+    of_day = F.col("point") - F.shiftleft(F.col("local_day") * _DAY_S, SECOND_SHIFT)
     by_subscriber = tagged(kept, key_row).repartition(partitions, "tag").withColumn("local_day", day)
     grouped = (
-        by_subscriber.groupBy("tag", "local_day")
+        # What is collected is worked out before: Spark interprets, value by value, what stands inside collect_list.
+        by_subscriber.select("tag", "local_day", of_day.alias("point"), *held)
+        .groupBy("tag", "local_day")
         .agg(
-            F.sort_array(F.collect_list(F.col("point") - F.shiftleft(F.col("local_day") * _DAY_S, SECOND_SHIFT))).alias(
-                "points"
-            ),
+            F.sort_array(F.collect_list("point")).alias("points"),
             *[F.min(name).alias(name) for name in held],  # the least, as where parts of a day are merged
         )
         .filter(F.size("points") > 0)

@@ -3,6 +3,9 @@
 Each engine does the whole of it in a fresh process, one after the other: raw Parquet with dirty rows to subscriber
 days (pseudonyms, checks, quarantine, accounting) to exact weekly origin-destination totals. Starting the session is
 not counted. What the engines found must be the same, DuckDB's included, or there is no result.
+
+One day on Spark is measured twice: in a fresh JVM, much of whose time goes into compiling (`spark-day`), and in one
+that has done the day before, as a database that always runs would (`spark-next-day`).
 """
 
 import argparse
@@ -21,13 +24,13 @@ from rich.table import Table
 
 from jobs.synth import synthesise
 from tests.benchmarks.meter import Cost, measured
-from tests.benchmarks.ours import Outcome, Work, main_job
+from tests.benchmarks.ours import Outcome, Work, main_job, next_day_job
 from tests.benchmarks.yardstick import duckdb_job
 
 OUT: Final = Path("out/bench")
 FIRST_DAY: Final = date(2026, 3, 2)  # a Monday that begins a privacy month
 CORES: Final = 2
-ENGINES: Final = ("sail", "spark", "duckdb", "spark-day")
+ENGINES: Final = ("sail", "spark", "duckdb", "spark-day", "spark-next-day")
 
 
 @dataclass(frozen=True)
@@ -101,7 +104,8 @@ def _one_run(engine: str, work: Work) -> tuple[Cost, Outcome]:
     try:
         if engine == "duckdb":
             return measured(duckdb_job, root, work)
-        return measured(main_job, root, "sail" if engine == "sail" else "spark", work)
+        job = next_day_job if engine == "spark-next-day" else main_job
+        return measured(job, root, "sail" if engine == "sail" else "spark", work)
     finally:
         shutil.rmtree(root, ignore_errors=True)
 
@@ -129,7 +133,7 @@ def _targets(run: Run, runs: Sequence[Run]) -> dict[str, bool]:
         return promises
     if run.engine == "spark":
         return {">= 0.55 M events/s": rate >= 0.55, "<= 5 GB": peak <= 5}
-    return {"<= 18 CPU s": run.cost.cpu_s <= 18} if run.engine == "spark-day" else {}
+    return {"<= 18 CPU s": run.cost.cpu_s <= 18} if run.engine.endswith("-day") else {}
 
 
 def _table(runs: Sequence[Run]) -> Table:

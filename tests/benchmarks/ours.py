@@ -1,12 +1,13 @@
 """Whimbrel's main job on one of its engines: Parquet to subscriber days to exact origin-destination totals."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Literal
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from pyspark.sql import SparkSession
 
 from jobs.config import (
     CellsConfig,
@@ -53,7 +54,7 @@ class Work:
     @property
     def files(self) -> list[Path]:
         """One file a day."""
-        return sorted((self.country / "whimbrel").glob("*.parquet"))[: self.days]
+        return [self.country / "whimbrel" / f"{self.first + timedelta(n)}.parquet" for n in range(self.days)]
 
     @property
     def periods(self) -> list[Period]:
@@ -95,13 +96,30 @@ def main_job(stopwatch: Stopwatch, root: Path, engine: Literal["sail", "spark"],
     config = work.config(root, engine)
     with open_session(config.engine) as session:
         stopwatch.start()
-        desk = Desk.of(config)
-        ingest(session, config, desk.storage, work.files, source=SOURCE, first=work.first, last=work.last)
-        plans = [desk.plan("od_trips", period, 1) for period in work.periods]
-        for plan in plans:
-            desk._aggregate(plan, desk._inputs(plan), session)
+        outcome = _done(session, config, work)
         stopwatch.stop()
-    [record] = desk.storage.deliveries().values()
+    return outcome
+
+
+def next_day_job(stopwatch: Stopwatch, root: Path, engine: Literal["sail", "spark"], work: Work) -> Outcome:
+    """Ingest a day and aggregate it, uncounted, and then the day after it: what a day costs an engine that runs."""
+    config, day_after = work.config(root, engine), replace(work, first=work.first + timedelta(1))
+    with open_session(config.engine) as session:
+        _done(session, config, work)
+        stopwatch.start()
+        outcome = _done(session, config, day_after)
+        stopwatch.stop()
+    return outcome
+
+
+def _done(session: SparkSession, config: Config, work: Work) -> Outcome:
+    desk = Desk.of(config)
+    before = set(desk.storage.deliveries())
+    ingest(session, config, desk.storage, work.files, source=SOURCE, first=work.first, last=work.last)
+    plans = [desk.plan("od_trips", period, 1) for period in work.periods]
+    for plan in plans:
+        desk._aggregate(plan, desk._inputs(plan), session)
+    [record] = (record for name, record in desk.storage.deliveries().items() if name not in before)
     return Outcome(
         {"kept": record.kept, **record.quarantined},
         {str(plan.period): pq.read_table(desk.storage.exact(plan.key.slug)).sort_by("key") for plan in plans},

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from jobs.config import Config
+from jobs.config import Config, EngineConfig
 from schemas.errors import ConfigError
 
 GOOD = """
@@ -119,3 +119,11 @@ def test_a_source_is_chosen_by_name_or_because_it_is_the_only_one(tmp_path):
         two.source(None)
     with pytest.raises(ConfigError, match="no source 'mine'"):
         one.source("mine")
+
+
+@pytest.mark.parametrize(
+    ("n_bytes", "partitions"), [(0, 4), (16_000_000, 4), (16_000_001, 5), (80_000_000, 20), (10**12, 32)]
+)
+def test_what_is_small_is_exchanged_in_few_partitions_and_nothing_in_more_than_is_configured(n_bytes, partitions):
+    assert EngineConfig().partitions_for(n_bytes) == partitions
+    assert EngineConfig(shuffle_partitions=2).partitions_for(n_bytes) == 2
