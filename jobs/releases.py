@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Final, Literal, TypedDict
+from typing import Literal, TypedDict
 
 import h3
 import numpy as np
@@ -64,8 +64,6 @@ class _Door(TypedDict):
     policy: Policy
     known_heads: frozenset[str]
 
-
-_NO_NIGHTS: Final[Mapping[PrivacyMonth, str]] = {}
 
 _CONTRIBUTIONS = pa.schema([(name, pa.int64()) for name in ("subscriber", "key", "trips")])
 
@@ -356,7 +354,7 @@ class Desk:
                 engine.read.parquet(str(zones)),
                 plan,
                 mobility=self.policy.mobility,
-                partitions=self._partitions(places),
+                partitions=self._partitions(places, {}),
                 unseen=withheld_indexes(ZoneRegister.load(self.storage.zones), plan.zones),
             )
             by_pair = trips.groupBy("subscriber", F.col(plan.bounds[-1].key).alias("key"))
@@ -486,7 +484,7 @@ class Desk:
                 return displacement(nights, days, zones, plan, policy=self.policy, partitions=partitions, unseen=unseen)
         return subscribers(days, nights, plan, Setting(zones, self.policy, partitions, unseen))
 
-    def _partitions(self, days: Sequence[Place], nights: Mapping[PrivacyMonth, str] = _NO_NIGHTS) -> int:
+    def _partitions(self, days: Sequence[Place], nights: Mapping[PrivacyMonth, str]) -> int:
         """Partitions of an exchange of these days and nights."""
         n_bytes = self.storage.bytes_of_days(days) + self.storage.bytes_of_nights(nights)
         return self.config.engine.partitions_for(n_bytes)
