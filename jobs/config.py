@@ -90,7 +90,8 @@ class EngineConfig(_Section):
         name: `sail` (embedded, no Java) or `spark` (classic).
         master: Spark master; only `spark` reads it.
         memory: Driver memory of Spark on one machine.
-        shuffle_partitions: Most partitions of an exchange, where much is read; about one per 4 million events.
+        shuffle_partitions: Most partitions of an exchange, where much is read; about one per 4 million events. An
+            ingest exchanges six small ones for each (ADR 28).
         settings: Spark settings of the deployment's own, which win over ours. Those on which results rest are refused.
     """
 
@@ -100,12 +101,16 @@ class EngineConfig(_Section):
     shuffle_partitions: Annotated[int, Field(ge=1)] = 32
     settings: dict[str, str] = Field(default_factory=dict)
 
-    def partitions_for(self, n_bytes: int) -> int:
+    def partitions_for(self, n_bytes: int, *, each: int = _BYTES_A_PARTITION) -> int:
         """Partitions of an exchange of what is read from files of this size together.
 
         Each costs a task, and one piece of every task before it, however little it holds: a day has fewer than a month.
+
+        Args:
+            n_bytes: Size of the files.
+            each: What a partition holds of it, where there are few.
         """
-        return min(self.shuffle_partitions, max(_FEWEST_PARTITIONS, math.ceil(n_bytes / _BYTES_A_PARTITION)))
+        return min(self.shuffle_partitions, max(_FEWEST_PARTITIONS, math.ceil(n_bytes / each)))
 
     @field_validator("settings")
     @classmethod

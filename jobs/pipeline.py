@@ -78,10 +78,15 @@ def keyed_trips(
     Args and definitions are those of `od_trips`.
     """
     looked_at = days_of(plan.period, mobility)
-    stepped = steps(days, first_day=looked_at[0], mobility=mobility, partitions=partitions, unseen=unseen)
-    trips = trips_between_visits(
-        stepped, zones, arrivals_from_s=(plan.period.first_day - looked_at[0]).days * 86_400, mobility=mobility
+    stepped = steps(
+        days,
+        first_day=looked_at[0],
+        arrivals_from=plan.period.first_day,
+        mobility=mobility,
+        partitions=partitions,
+        unseen=unseen,
     )
+    trips = trips_between_visits(stepped, zones, mobility=mobility)
     return _counted(trips, plan.zones, plan.bounds, mobility, partitions)
 
 
@@ -106,8 +111,9 @@ def contribution_histogram(
         partitions: Of the exchanges by subscriber.
         unseen: Cell indexes of withheld places, whose points are left out.
     """
-    stepped = steps(days, first_day=plan.period.first_day, mobility=mobility, partitions=partitions, unseen=unseen)
-    trips = trips_between_visits(stepped, zones, arrivals_from_s=0, mobility=mobility)
+    first = plan.period.first_day
+    stepped = steps(days, first_day=first, arrivals_from=first, mobility=mobility, partitions=partitions, unseen=unseen)
+    trips = trips_between_visits(stepped, zones, mobility=mobility)
     keyed = _counted(trips, plan.zones, plan.measured_bounds, mobility, partitions)
     return binned_subscribers(keyed.withColumn("week", F.expr("day div 7")), plan, partitions=partitions)
 

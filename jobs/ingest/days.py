@@ -1,9 +1,14 @@
 """From the parts of a day to the table that every product reads."""
 
+from typing import Final
+
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from schemas.subscriber_days import SUBSCRIBER_DAYS
+
+PIECES: Final = 6
+"""Partitions of an exchange that one task groups and writes, one after the other: small pieces, few files (ADR 28)."""
 
 
 def subscriber_days(parts: DataFrame, *, partitions: int) -> DataFrame:
@@ -13,7 +18,7 @@ def subscriber_days(parts: DataFrame, *, partitions: int) -> DataFrame:
     is dropped. A day of one part is that part, and needs no exchange (ADR 1).
     """
     merged = (
-        parts.repartition(partitions, "subscriber")
+        parts.repartition(partitions * PIECES, "subscriber")
         .groupBy("subscriber", "local_date")
         .agg(
             F.sort_array(F.flatten(F.collect_list("points"))).alias("points"),
@@ -23,4 +28,4 @@ def subscriber_days(parts: DataFrame, *, partitions: int) -> DataFrame:
             F.sort_array(F.flatten(F.collect_list("abroad"))).alias("abroad"),
         )
     )
-    return SUBSCRIBER_DAYS.conform(merged)
+    return SUBSCRIBER_DAYS.conform(merged).coalesce(partitions)

@@ -3,6 +3,7 @@
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from functools import cached_property, partial, reduce
@@ -43,6 +44,8 @@ from schemas.subscriber_days import QUARANTINE, SUBSCRIBER_DAY_PARTS, SUBSCRIBER
 Progress = Callable[[str], None]
 
 _EPOCH: Final = date(1970, 1, 1)
+_BYTES_A_WRITER: Final = 16_000_000
+"""Of the delivery's files, to a task that groups and writes subscriber days."""
 
 
 @dataclass(frozen=True)
@@ -119,8 +122,8 @@ def ingest(  # noqa: PLR0913  a delivery and how it is read, in one call
                 write_key_row(dated.key, dated.row_in(scratch))
             files = as_utf8(arrived.plainly_named(scratch / "named"), source, scratch / "text")
             run = _DeliveryRun(session, config, storage, scratch, arrived, files, first, last, window, keys)
-            progress("reading events into subscriber days")
-            record = run.written(delivery, progress).model_copy(update={"replaces": replaces})
+            progress("reading events into subscriber days, setting aside rows that cannot be used")
+            record = run.written(delivery).model_copy(update={"replaces": replaces})
             register.save(storage.keys)
             storage.commit_delivery(delivery, record)
         _replace(storage, delivery, replaces)
@@ -267,10 +270,10 @@ class _DeliveryRun:
         """The layout."""
         return self.arrived.source
 
-    def written(self, delivery: str, progress: Progress) -> DeliveryRecord:
+    def written(self, delivery: str) -> DeliveryRecord:
         """Write the parts and the quarantine, and account for every row; where that fails, nothing of them is left."""
         try:
-            record = self._repeated(delivery, progress)
+            record = self._repeated(delivery)
             self.arrived.require_unchanged()
         except BaseException:
             for contract in (SUBSCRIBER_DAY_PARTS, QUARANTINE):
@@ -278,22 +281,32 @@ class _DeliveryRun:
             raise
         return record
 
-    def _repeated(self, delivery: str, progress: Progress) -> DeliveryRecord:
+    def _repeated(self, delivery: str) -> DeliveryRecord:
         """Write and account; over copies of valid text, where text that is none stopped an engine."""
         try:
-            self._write_parts(delivery)
-            return self._record(delivery, progress)
+            return self._record(delivery, self._write(delivery))
         except (PySparkException, Py4JJavaError) as error:  # classic Spark wraps a failed task in py4j's own
             self.arrived.require_unchanged()
-            return self._repaired(error)._repeated(delivery, progress)
+            return self._repaired(error)._repeated(delivery)
         except InputError:
             self.arrived.require_unchanged()
             raise
 
-    def _write_parts(self, delivery: str) -> None:
+    def _write(self, delivery: str) -> dict[str, int]:
+        """Write parts and quarantine, and count the quarantine by reason.
+
+        Side by side: while one is planned, or its last tasks run, cores would be idle. What fails is told when both
+        have ended, so that neither writes on into a folder that is cleared.
+        """
+        parts, rejected = self._parts(), self._rejected()
+        with ThreadPoolExecutor(max_workers=1) as beside:
+            quarantined_rows = beside.submit(self._write_quarantine, rejected, delivery)
+            self.storage.write_days(parts, SUBSCRIBER_DAY_PARTS, delivery)
+        return quarantined_rows.result()
+
+    def _parts(self) -> DataFrame:
         events = self._placed(self._read())
-        parts = reduce(DataFrame.unionAll, [self._parts_under(dated, events) for dated in self.keys])
-        self.storage.write_days(parts, SUBSCRIBER_DAY_PARTS, delivery)
+        return reduce(DataFrame.unionAll, [self._parts_under(dated, events) for dated in self.keys])
 
     def _parts_under(self, dated: DatedKey, events: DataFrame) -> DataFrame:
         """The parts of one key epoch's days; files are read once an epoch, which is twice about once in two years."""
@@ -313,12 +326,9 @@ class _DeliveryRun:
         listed = excluded_subscribers(self.session, self.config.ingest.exclusions, key_row, self.scratch)
         return without_excluded(parts, listed)
 
-    def _record(self, delivery: str, progress: Progress) -> DeliveryRecord:
+    def _record(self, delivery: str, quarantined_rows: Mapping[str, int]) -> DeliveryRecord:
         read = rows_in(self.session, self.files, self.source, span=self._span)
-        kept = self._kept(delivery)
-        progress("setting aside rows that cannot be used")  # always: whether there are any is confidential
-        quarantined_rows = self._write_quarantine(delivery) if kept != read else {}
-        kept = self._usable(read, kept, quarantined_rows)
+        kept = self._usable(read, self._kept(delivery), quarantined_rows)
         if read and not kept:
             raise InputError(
                 f"No row of the delivery could be kept: {', '.join(sorted(quarantined_rows))}.",
@@ -335,7 +345,7 @@ class _DeliveryRun:
             files=tuple(masked_name(file.name) for file in self.arrived.files),
             read=read,
             kept=kept,
-            quarantined=quarantined_rows,
+            quarantined=dict(quarantined_rows),
             synthetic=are_synthetic(self.arrived.files, self.arrived.sha256s),
         )
 
@@ -352,11 +362,12 @@ class _DeliveryRun:
         columns = (pq.read_table(file, columns=["events"])["events"] for file in _written(folder))
         return sum(pc.sum(events).as_py() or 0 for events in columns)
 
-    def _write_quarantine(self, delivery: str) -> dict[str, int]:
-        """Write the rows that were not kept, with the file they stood in, and count them by reason."""
-        events = self._read(numbered=True)
+    def _rejected(self) -> DataFrame:
+        """The rows that are not kept, with the file they stood in."""
+        return quarantined(self._placed(self._read(numbered=True)), self._file_names(), window=self.window)
+
+    def _write_quarantine(self, rejected: DataFrame, delivery: str) -> dict[str, int]:
         folder = self.storage.version(QUARANTINE, delivery)
-        rejected = quarantined(self._placed(events), self._file_names(), window=self.window)
         rejected.write.mode("overwrite").parquet(str(folder))
         counts: Counter[str] = Counter()
         for file in _written(folder):
@@ -372,14 +383,15 @@ class _DeliveryRun:
         return self.session.read.parquet(str(file))
 
     def _read(self, *, numbered: bool = False) -> DataFrame:
-        return read_events(self.session, self.files, self.source, self.scratch, span=self._span, numbered=numbered)
+        links = self.scratch / ("numbered" if numbered else "plain")  # one would clear the other's
+        return read_events(self.session, self.files, self.source, links, span=self._span, numbered=numbered)
 
     @property
     def _partitions(self) -> int:
-        """Of the exchange of the events; a table does not tell its size."""
+        """Tasks that write the parts; a table does not tell its size."""
         engine = self.config.engine
         size = sum(file.stat().st_size for file in self.files)
-        return engine.partitions_for(size) if self.files else engine.shuffle_partitions
+        return engine.partitions_for(size, each=_BYTES_A_WRITER) if self.files else engine.shuffle_partitions
 
     @property
     def _span(self) -> Span:

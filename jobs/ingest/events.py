@@ -10,6 +10,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from jobs.ingest.countries import with_sim_country
+from jobs.ingest.days import PIECES
 from jobs.ingest.pseudonyms import normalised_number, pseudonymised, tagged
 from jobs.ingest.sources import FILE_NUMBER
 from jobs.ingest.times import Clock, clock_of_source, wall_clock_seconds
@@ -127,7 +128,7 @@ def subscriber_day_parts(
     Args:
         placed_events: From `placed`.
         key_row: The derived keys.
-        partitions: Of the exchange by tag.
+        partitions: Of the result; the exchange by tag has `PIECES` times as many.
         country_codes: Public codes of countries; needed where the source holds the SIM's.
         abroad: Whether the points are countries visited instead of cells.
 
@@ -139,9 +140,9 @@ def subscriber_day_parts(
     kept = placed_events.select("number", point.alias("point"), *held)
     if country_codes is not None:
         kept = with_sim_country(kept, country_codes)
-    day = F.expr(f"shiftright(point, {SECOND_SHIFT}) div {_DAY_S}")
+    day = F.expr(f"shiftrightunsigned(point, {SECOND_SHIFT}) div {_DAY_S}")  # signed, 2038 were its end
     of_day = F.col("point") - F.shiftleft(F.col("local_day") * _DAY_S, SECOND_SHIFT)
-    by_subscriber = tagged(kept, key_row).repartition(partitions, "tag").withColumn("local_day", day)
+    by_subscriber = tagged(kept, key_row).repartition(partitions * PIECES, "tag").withColumn("local_day", day)
     grouped = (
         # What is collected is worked out before: Spark interprets, value by value, what stands inside collect_list.
         by_subscriber.select("tag", "local_day", of_day.alias("point"), *held)
@@ -162,7 +163,7 @@ def subscriber_day_parts(
             **{name: _stratum(name, held=name in held) for name in _STRATA},
         }
     )
-    return SUBSCRIBER_DAY_PARTS.conform(pseudonymised(days, key_row))
+    return SUBSCRIBER_DAY_PARTS.conform(pseudonymised(days, key_row)).coalesce(partitions)
 
 
 def _stratum(name: str, *, held: bool) -> Column:

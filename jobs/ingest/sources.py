@@ -63,7 +63,7 @@ def read_events(
         session: An engine.
         files: The files; none where the source is a table.
         source: Their layout.
-        scratch: Confidential folder, where links to the files are made, and stay while the rows are read.
+        scratch: Confidential folder of this reader alone, where links to the files stay while the rows are read.
         span: Days of the delivery, where the source is a table.
         numbered: Whether rows are to tell their file, as `FILE_NUMBER`; a table is 0.
 
@@ -120,12 +120,12 @@ class _Opening:
 
     def parquet(self, group: Sequence[Path]) -> DataFrame:
         """Rows of Parquet files of one schema."""
-        return self._with_told(self.session.read.parquet(*map(str, self._paths(group))))
+        return self._with_told(self.session.read.parquet(*map(str, self._paths(group))), group)
 
     def lines(self, group: Alike) -> DataFrame:
         """One row per line, as valid text: of bytes that are not UTF-8, one engine makes none."""
         read = self.session.read.option("lineSep", "\n")  # else one engine makes a row of nothing between \r and \n
-        lines = self._with_told(read.text([str(path) for path in self._paths(group.files)]))
+        lines = self._with_told(read.text([str(path) for path in self._paths(group.files)]), group.files)
         lines = lines.withColumn("value", F.rtrim(F.make_valid_utf8("value"), F.lit("\r")))
         if group.has_mark:  # which one engine leaves in the first line
             lines = lines.withColumn("value", F.ltrim(F.col("value"), F.lit(BYTE_ORDER_MARK)))
@@ -141,11 +141,13 @@ class _Opening:
             linked(file, root.joinpath(f"{FILE_NUMBER}={self.numbers[file]}", *values))
         return [root]
 
-    def _with_told(self, rows: DataFrame) -> DataFrame:
+    def _with_told(self, rows: DataFrame, group: Sequence[Path]) -> DataFrame:
         """Rows with what links tell in one type: of digits in a folder's name, one engine makes a number."""
         if not self.numbers:
             return rows
         number, *lent = self.told
+        if not any(file.stat().st_size for file in group):  # an engine overlooks them, and what their folders tell
+            return rows.withColumns({name: F.lit("") for name in lent} | {number: F.lit(0).cast("bigint")})
         values = {name: F.substring(name, 1 + len(_AS_TEXT), _LONGEST_VALUE) for name in lent}
         return rows.withColumns({number: F.col(number).cast("bigint"), **values})
 

@@ -1,5 +1,6 @@
 """Trips: consecutive visits of one subscriber in different cells."""
 
+import math
 from collections.abc import Sequence
 from datetime import date
 from typing import Final
@@ -17,60 +18,80 @@ _HOUR_S: Final = 3_600
 
 
 def steps(
-    days: DataFrame, *, first_day: date, mobility: MobilityPolicy, partitions: int, unseen: Sequence[int] = ()
+    days: DataFrame,
+    *,
+    first_day: date,
+    arrivals_from: date,
+    mobility: MobilityPolicy,
+    partitions: int,
+    unseen: Sequence[int] = (),
 ) -> DataFrame:
     """One row per two consecutive points of a subscriber: `subscriber`, `before`, `after`.
 
     Both are `second since first_day << 32 | cell index`. Steps within a day are found where the day stands; only the
-    first and the last point of each day are exchanged, to join it to the next day on which the subscriber was seen.
-    Days of a machine (more than `max_events_a_day` events) are left out: they are not a person's.
+    first and the last point of each day are exchanged, to join it to the days within reach of the longest silence: two
+    points further apart may be missing. Days of a machine (more than `max_events_a_day` events) are left out: they are
+    not a person's.
 
     Args:
         days: Contract `subscriber_days`.
         first_day: From which seconds count.
+        arrivals_from: Day from which `after` counts; points of days before it are only looked at as `before`.
         mobility: The limits.
         partitions: Of the exchange by subscriber.
         unseen: Cell indexes whose points are left out, as if there were no tower.
 
     Stability: a row depends on one subscriber's days only.
     """
-    day_s = F.datediff("local_date", F.lit(first_day)).cast("bigint") * _DAY_S
+    day = F.datediff("local_date", F.lit(first_day)).cast("bigint")
     people = days.filter(F.col("events") <= mobility.max_events_a_day).select(
-        "subscriber", F.shiftleft(day_s, SECOND_SHIFT).alias("midnight"), seen_points(unseen)
+        "subscriber", "local_date", day.alias("day"), seen_points(unseen)
     )
-    return _within_days(people).unionAll(_between_days(people, partitions))
+    arriving = people.filter(F.col("local_date") >= F.lit(arrivals_from))
+    arrived = F.col("day") >= (arrivals_from - first_day).days
+    return _within_days(arriving).unionAll(_between_days(people, mobility, partitions).filter(arrived).drop("day"))
 
 
 def _within_days(people: DataFrame) -> DataFrame:
+    pairs = with_next(people.select("subscriber", _midnight().alias("midnight"), "points"))
     before, after = (F.col(name) + F.col("midnight") for name in ("point", "after"))
-    pairs = with_next(people).filter(F.col("after") != NEVER)
-    return pairs.select("subscriber", before.alias("before"), after.alias("after"))
+    return pairs.filter(F.col("after") != NEVER).select("subscriber", before.alias("before"), after.alias("after"))
 
 
-def _between_days(people: DataFrame, partitions: int) -> DataFrame:
-    """From the last point of a day to the first of the next: days do not overlap, so either list sorts by day."""
-    ends = people.select(
-        "subscriber",
-        (F.array_min("points") + F.col("midnight")).alias("first"),
-        (F.array_max("points") + F.col("midnight")).alias("last"),
+def _between_days(people: DataFrame, mobility: MobilityPolicy, partitions: int) -> DataFrame:
+    """One row per subscriber and `day` with points within reach behind it: the last of those, and the day's first.
+
+    A day tells its last point to the days ahead that a silence can reach. Of what a day is told, the greatest counts:
+    no list is made, and no day looks back.
+    """
+    first, last = (end("points") + _midnight() for end in (F.array_min, F.array_max))
+    ends = people.select("subscriber", "day", first.alias("first"), last.alias("last"))
+    nothing = F.lit(None).cast("bigint")
+    told = [_told(F.col("day"), nothing, F.col("first"))]
+    told += [_told(F.col("day") + n, F.col("last"), nothing) for n in range(1, _reach_days(mobility) + 1)]
+    exchanged = ends.repartition(partitions, "subscriber").select("subscriber", F.explode(F.array(*told)).alias("told"))
+    met = (
+        exchanged.select("subscriber", "told.*")
+        .groupBy("subscriber", "day")
+        .agg(*[F.max(end).alias(end) for end in ("before", "after")])
     )
-    gathered = (
-        ends.repartition(partitions, "subscriber")
-        .groupBy("subscriber")
-        .agg(*[F.sort_array(F.collect_list(end)).alias(end) for end in ("first", "last")])
-    )
-    n = F.greatest(F.size("last") - 1, F.lit(0))  # of a subscriber without a single point, none
-    shifted = gathered.select(
-        "subscriber", F.slice("last", F.lit(1), n).alias("before"), F.slice("first", F.lit(2), n).alias("after")
-    )
-    return shifted.select("subscriber", F.explode(F.arrays_zip("before", "after")).alias("pair")).select(
-        "subscriber", "pair.before", "pair.after"
-    )
+    return met.filter(F.col("before").isNotNull() & F.col("after").isNotNull())
 
 
-def trips_between_visits(
-    subscriber_steps: DataFrame, zones: DataFrame, *, arrivals_from_s: int, mobility: MobilityPolicy
-) -> DataFrame:
+def _reach_days(mobility: MobilityPolicy) -> int:
+    """Days ahead of a point that the longest silence can end on."""
+    return math.ceil(mobility.max_gap_h / 24)
+
+
+def _told(day: Column, before: Column, after: Column) -> Column:
+    return F.struct(day.alias("day"), before.alias("before"), after.alias("after"))
+
+
+def _midnight() -> Column:
+    return F.shiftleft(F.col("day") * _DAY_S, SECOND_SHIFT)
+
+
+def trips_between_visits(subscriber_steps: DataFrame, zones: DataFrame, *, mobility: MobilityPolicy) -> DataFrame:
     """One row per trip: `subscriber`, `arrival_s`, the `origin` and `destination` rows of `zones`, by their columns.
 
     A trip joins two consecutive points in different cells: the last one seen at the origin and the first one seen at
@@ -81,8 +102,6 @@ def trips_between_visits(
         subscriber_steps: From `steps`.
         zones: `cell_index, latitude, longitude` (of the H3 cell's centre) and any columns to carry along, as is the
             cell index: `origin_index`, `destination_index`.
-        arrivals_from_s: Seconds since the steps' first day from which arrivals count; before it, points are only
-            looked at as origins.
         mobility: The limits.
 
     Stability: trips of a subscriber depend on its own points only.
@@ -90,14 +109,12 @@ def trips_between_visits(
     Source: consecutive trips as in FlowKit (Flowminder), without its self-pairs; speed limit as in field practice
     (over 10 km and over 55 m/s).
     """
-    located = _moves(subscriber_steps, arrivals_from_s, mobility)
+    located = _moves(subscriber_steps, mobility)
     carried = [name.removeprefix("cell_") for name in zones.columns if name not in {"latitude", "longitude"}]
     for end in ("origin", "destination"):
         located = located.join(F.broadcast(_prefixed(zones, end)), f"{end}_index")
-    possible = (_distance_km() <= mobility.min_speed_distance_km) | (
-        _distance_km() * 1000 <= mobility.max_speed_m_s * F.col("gap_s")
-    )
-    return located.filter(possible).select(
+    reachable_m = F.greatest(F.lit(mobility.min_speed_distance_km * 1000), mobility.max_speed_m_s * F.col("gap_s"))
+    return located.filter(_distance_km() * 1000 <= reachable_m).select(
         "subscriber", "arrival_s", *[f"{end}_{name}" for end in ("origin", "destination") for name in carried]
     )
 
@@ -129,8 +146,8 @@ def counted_trips(trips: DataFrame, *, mobility: MobilityPolicy, partitions: int
     return counted.select(subscriber, *others, "day", amount.alias("amount"))
 
 
-def _moves(subscriber_steps: DataFrame, arrivals_from_s: int, mobility: MobilityPolicy) -> DataFrame:
-    """One row per step between different cells, within the gap, arriving in time."""
+def _moves(subscriber_steps: DataFrame, mobility: MobilityPolicy) -> DataFrame:
+    """One row per step between different cells, within the gap."""
     pairs = subscriber_steps.select(
         "subscriber",
         _cell("before").alias("origin_index"),
@@ -139,9 +156,7 @@ def _moves(subscriber_steps: DataFrame, arrivals_from_s: int, mobility: Mobility
         (_second("after") - _second("before")).alias("gap_s"),
     )
     return pairs.filter(
-        (F.col("origin_index") != F.col("destination_index"))
-        & (F.col("gap_s") <= int(mobility.max_gap_h * _HOUR_S))
-        & (F.col("arrival_s") >= arrivals_from_s)
+        (F.col("origin_index") != F.col("destination_index")) & (F.col("gap_s") <= int(mobility.max_gap_h * _HOUR_S))
     )
 
 

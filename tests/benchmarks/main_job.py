@@ -5,7 +5,7 @@ days (pseudonyms, checks, quarantine, accounting) to exact weekly origin-destina
 not counted. What the engines found must be the same, DuckDB's included, or there is no result.
 
 One day on Spark is measured twice: in a fresh JVM, much of whose time goes into compiling (`spark-day`), and in one
-that has done the day before, as a database that always runs would (`spark-next-day`).
+that has done the two days before, as a database that always runs would (`spark-next-day`).
 """
 
 import argparse

@@ -214,6 +214,15 @@ def test_two_days_without_rows_are_two_deliveries_though_their_files_are_equal(s
     assert subscriber_days(Storage.of(config.storage), FIRST, FIRST + timedelta(1)) == {}
 
 
+def test_a_file_without_a_byte_does_not_hide_the_rows_of_others(engine, config, tmp_path):
+    empty, day = tmp_path / "empty.csv", tmp_path / "day.csv.gz"
+    empty.touch()
+    day.write_bytes(gzip.compress(b"no event\n"))
+
+    with pytest.raises(InputError, match=r"No row of the delivery could be kept: malformed_row\."):
+        deliver(engine, config, [empty, day], layout="world_bank", last=FIRST)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

@@ -50,13 +50,14 @@ NOTHING = ({}, [], [])
 
 def after_reading(monkeypatch, happens):
     """Let something happen to the files once an engine has read them."""
-    real = _DeliveryRun._write_parts
+    real = _DeliveryRun._write
 
-    def write_parts(run, delivery):
-        real(run, delivery)
+    def write(run, delivery):
+        quarantined = real(run, delivery)
         happens()
+        return quarantined
 
-    monkeypatch.setattr(_DeliveryRun, "_write_parts", write_parts)
+    monkeypatch.setattr(_DeliveryRun, "_write", write)
 
 
 CHANGES = {
@@ -83,13 +84,13 @@ def test_a_delivery_that_changes_while_it_is_read_is_refused_by_its_file_and_its
 
 
 def test_a_file_that_vanishes_before_an_engine_reads_it_is_named(engine, config, inbox, monkeypatch):
-    real = _DeliveryRun._write_parts
+    real = _DeliveryRun._write
 
-    def write_parts(run, delivery):
+    def write(run, delivery):
         (inbox / "2.csv").unlink(missing_ok=True)
-        real(run, delivery)
+        return real(run, delivery)
 
-    monkeypatch.setattr(_DeliveryRun, "_write_parts", write_parts)
+    monkeypatch.setattr(_DeliveryRun, "_write", write)
 
     with pytest.raises(InputError, match=r"2\.csv vanished"):
         deliver(engine, config, [inbox], layout="world_bank", last=FIRST)

@@ -24,7 +24,6 @@ from tests.properties.walks import (
     AWAY,
     BEYOND,
     CELLS,
-    DAY_S,
     MONDAY,
     PLACES,
     A,
@@ -37,7 +36,7 @@ from tests.properties.walks import (
 WEEK = Period.parse("2026-W11")
 PLAN = plan_over(CELLS, period=WEEK)
 MOBILITY = Policy.load().mobility
-LIMITS = {"max_gap_h": (0.5, 6.0, 24.0), "max_events_a_day": (5, 30, 200), "max_speed_m_s": (5.0, 55.0)}
+LIMITS = {"max_gap_h": (0.5, 6.0, 24.0, 36.0, 72.0), "max_events_a_day": (5, 30, 200), "max_speed_m_s": (5.0, 55.0)}
 
 limits = st.fixed_dictionaries({name: st.sampled_from(values) for name, values in LIMITS.items()}).map(
     lambda chosen: dataclasses.replace(MOBILITY, **chosen)
@@ -56,13 +55,13 @@ def trips_of(session, days, mobility):
         stepped = steps(
             session.read.schema(SUBSCRIBER_DAYS.schema).parquet(str(days_file)),
             first_day=looked_at[0],
+            arrivals_from=WEEK.first_day,
             mobility=mobility,
             partitions=2,
         )
         found = trips_between_visits(
             stepped,
             session.read.parquet(str(zones_file)).select("cell_index", "latitude", "longitude", "zone_2"),
-            arrivals_from_s=(WEEK.first_day - looked_at[0]).days * DAY_S,
             mobility=mobility,
         )
         ends = found.select(
