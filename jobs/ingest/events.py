@@ -140,7 +140,7 @@ def subscriber_day_parts(
     kept = placed_events.select("number", point.alias("point"), *held)
     if country_codes is not None:
         kept = with_sim_country(kept, country_codes)
-    day = F.expr(f"shiftrightunsigned(point, {SECOND_SHIFT}) div {_DAY_S}")  # signed, 2038 were its end
+    day = F.expr(f"shiftrightunsigned(point, {SECOND_SHIFT}) div {_DAY_S}")  # unsigned: past 2038 too
     of_day = F.col("point") - F.shiftleft(F.col("local_day") * _DAY_S, SECOND_SHIFT)
     by_subscriber = tagged(kept, key_row).repartition(partitions * PIECES, "tag").withColumn("local_day", day)
     grouped = (

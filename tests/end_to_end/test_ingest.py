@@ -1,7 +1,7 @@
 """What is kept of the events does not depend on how they were delivered."""
 
 from collections import Counter
-from datetime import timedelta
+from datetime import date, timedelta
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -12,7 +12,7 @@ import pytest
 from jobs.ingest import delivery
 from jobs.ingest.sources import FILE_NUMBER
 from jobs.storage import Storage
-from schemas.subscriber_days import NOT_AVAILABLE
+from schemas.subscriber_days import NOT_AVAILABLE, SECOND_SHIFT
 from tests.installations import (
     FIRST,
     LAST,
@@ -167,6 +167,16 @@ def explained(stage):
         return rows
 
     return explaining
+
+
+def test_a_day_after_the_seconds_of_32_bits_have_run_out_is_a_day(engine, tiny_country, tmp_path):
+    config, day = installation(tmp_path / "root", cells=tiny_country.folder / "cells.csv"), date(2040, 3, 2)
+    (file := tmp_path / "day.csv").write_text(f"263771234567,{day:%d/%m/%Y} 00:00:05,SYN-00000-1\n")
+
+    deliver(engine, config, [file], layout="world_bank", first=day, last=day)
+
+    [(points, *_)] = subscriber_days(Storage.of(config.storage), day, day).values()
+    assert [point >> SECOND_SHIFT for point in points] == [5]
 
 
 def test_what_is_said_does_not_tell_whether_a_row_was_set_aside(sail, tiny_country, tmp_path):
