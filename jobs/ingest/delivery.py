@@ -326,7 +326,7 @@ class _DeliveryRun:
         listed = excluded_subscribers(self.session, self.config.ingest.exclusions, key_row, self.scratch)
         return without_excluded(parts, listed)
 
-    def _record(self, delivery: str, quarantined_rows: Mapping[str, int]) -> DeliveryRecord:
+    def _record(self, delivery: str, quarantined_rows: dict[str, int]) -> DeliveryRecord:
         read = rows_in(self.session, self.files, self.source, span=self._span)
         kept = self._usable(read, self._kept(delivery), quarantined_rows)
         if read and not kept:
@@ -345,7 +345,7 @@ class _DeliveryRun:
             files=tuple(masked_name(file.name) for file in self.arrived.files),
             read=read,
             kept=kept,
-            quarantined=dict(quarantined_rows),
+            quarantined=quarantined_rows,
             synthetic=are_synthetic(self.arrived.files, self.arrived.sha256s),
         )
 

@@ -52,7 +52,7 @@ def read_events(
     session: SparkSession,
     files: Sequence[Path],
     source: SourceConfig,
-    scratch: Path,
+    links: Path,
     *,
     span: Span | None = None,
     numbered: bool = False,
@@ -63,7 +63,7 @@ def read_events(
         session: An engine.
         files: The files; none where the source is a table.
         source: Their layout.
-        scratch: Confidential folder of this reader alone, where links to the files stay while the rows are read.
+        links: Confidential folder of this reader alone, where links to the files stay while the rows are read.
         span: Days of the delivery, where the source is a table.
         numbered: Whether rows are to tell their file, as `FILE_NUMBER`; a table is 0.
 
@@ -76,7 +76,7 @@ def read_events(
         return rows.withColumn(FILE_NUMBER, F.lit(0)) if numbered else rows
     readers = {"parquet": _read_parquet, "csv": _read_csv, "json": _read_json}
     linked_files = {file: number for number, file in enumerate(files)} if numbered or _lent(source) else {}
-    return readers[source.format](_Opening(session, source, linked_files, scratch / "linked"), files, source)
+    return readers[source.format](_Opening(session, source, linked_files, links), files, source)
 
 
 def rows_in(session: SparkSession, files: Sequence[Path], source: SourceConfig, *, span: Span | None = None) -> int:
