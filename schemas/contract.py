@@ -73,13 +73,18 @@ class Contract:
 
     @property
     def schema(self) -> StructType:
-        """The Spark schema to read the table with."""
-        return StructType([StructField(c.name, c.type, c.nullable) for c in self.columns])
+        """The Spark schema to read the table with; whether a value is missing is for `check` to say.
+
+        Spark takes any column of a file for one that may miss values, whatever it is told. Sail takes our word, and
+        then refuses a list that Spark wrote as such a column.
+        """
+        return StructType([StructField(column.name, column.type) for column in self.columns])
 
     @property
     def arrow_schema(self) -> pa.Schema:
         """The Arrow schema, for tables that are written without an engine."""
-        return to_arrow_schema(self.schema)
+        declared = [StructField(column.name, column.type, column.nullable) for column in self.columns]
+        return to_arrow_schema(StructType(declared))
 
     def conform(self, table: DataFrame) -> DataFrame:
         """Return the table with exactly this contract's columns, in order.

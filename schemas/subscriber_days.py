@@ -19,6 +19,9 @@ CELL_MASK: Final = (1 << SECOND_SHIFT) - 1
 NOT_AVAILABLE: Final = "not available"
 """Stratum where the operator holds none; never imputed."""
 
+STRATA: Final = ("sex", "age_band", "sim_country")
+"""What a row tells of the subscriber; of several values, the least counts."""
+
 _COLUMNS = (
     Column(
         "subscriber",

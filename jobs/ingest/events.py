@@ -15,13 +15,12 @@ from jobs.ingest.pseudonyms import normalised_number, pseudonymised, tagged
 from jobs.ingest.sources import FILE_NUMBER
 from jobs.ingest.times import Clock, clock_of_source, wall_clock_seconds
 from jobs.layouts import SourceConfig
-from schemas.subscriber_days import NOT_AVAILABLE, QUARANTINE, SECOND_SHIFT, SUBSCRIBER_DAY_PARTS
+from schemas.subscriber_days import NOT_AVAILABLE, QUARANTINE, SECOND_SHIFT, STRATA, SUBSCRIBER_DAY_PARTS
 
 _EPOCH: Final = date(1970, 1, 1)
 _DAY_S: Final = 86_400
 _MASKED_DIGITS: Final = r"[0-9]{7,}"  # shorter than any subscriber number, longer than most cell names' digits
 _MASK: Final = "#######"
-_STRATA: Final = ("sex", "age_band", "sim_country")
 
 
 @dataclass(frozen=True)
@@ -134,7 +133,7 @@ def subscriber_day_parts(
 
     Stability: a row depends on one subscriber's events only.
     """
-    held = [name for name in _STRATA if name in placed_events.columns]
+    held = [name for name in STRATA if name in placed_events.columns]
     # No filter: an engine would push it below what it looks at, and work everything out once more for every mention.
     point = F.when(F.col("is_kept"), F.shiftleft("local_s", SECOND_SHIFT).bitwiseOR(F.col("cell_index")))
     kept = placed_events.select("number", point.alias("point"), *held)
@@ -160,7 +159,7 @@ def subscriber_day_parts(
             "abroad": F.col("points") if abroad else nowhere,
             "local_date": F.date_from_unix_date(F.col("local_day").cast("int")),
             "events": F.size("points").cast("bigint"),
-            **{name: _stratum(name, held=name in held) for name in _STRATA},
+            **{name: _stratum(name, held=name in held) for name in STRATA},
         }
     )
     return SUBSCRIBER_DAY_PARTS.conform(pseudonymised(days, key_row)).coalesce(partitions)

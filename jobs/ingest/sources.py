@@ -24,6 +24,7 @@ from jobs.ingest.files import BYTE_ORDER_MARK, Alike, alike, begins_of_days, fol
 from jobs.ingest.identifiers import identifier
 from jobs.layouts import EPOCHS, Place, SourceConfig
 from schemas.errors import ConfigError, InputError
+from schemas.subscriber_days import STRATA
 
 Span = tuple[date, date, str]
 """First and last local day of a delivery, and the country's time zone."""
@@ -368,7 +369,7 @@ def _ours(columns: Mapping[Place, Column], source: SourceConfig, types: Mapping[
         "cell": _cell(columns, source, types),
     }
     strata = {name: columns[place].cast("string") for name, place in given.items()
-              if name in {"sex", "age_band", "sim_country"} and not isinstance(place, tuple)}  # fmt: skip
+              if name in STRATA and not isinstance(place, tuple)}  # fmt: skip
     if "sim_country" in strata:
         strata["sim_country"] = country_code(strata["sim_country"])
     return [column.alias(name) for name, column in {**fields, **strata}.items()]
