@@ -87,7 +87,7 @@ def keyed_trips(
         unseen=unseen,
     )
     trips = trips_between_visits(stepped, zones, mobility=mobility)
-    return _counted(trips, plan.zones, plan.bounds, mobility, partitions)
+    return _counted(trips, plan.zones, plan.bounds, mobility)
 
 
 def contribution_histogram(
@@ -114,7 +114,7 @@ def contribution_histogram(
     first = plan.period.first_day
     stepped = steps(days, first_day=first, arrivals_from=first, mobility=mobility, partitions=partitions, unseen=unseen)
     trips = trips_between_visits(stepped, zones, mobility=mobility)
-    keyed = _counted(trips, plan.zones, plan.measured_bounds, mobility, partitions)
+    keyed = _counted(trips, plan.zones, plan.measured_bounds, mobility)
     return binned_subscribers(keyed.withColumn("week", F.expr("day div 7")), plan, partitions=partitions)
 
 
@@ -166,12 +166,10 @@ def days_read(plan: Plan, policy: Policy) -> tuple[date, ...]:
     return ()
 
 
-def _counted(
-    trips: DataFrame, zones: ZoneTree, bounds: Sequence[LevelBound], mobility: MobilityPolicy, partitions: int
-) -> DataFrame:
+def _counted(trips: DataFrame, zones: ZoneTree, bounds: Sequence[LevelBound], mobility: MobilityPolicy) -> DataFrame:
     keys = [_pair(zones, level).alias(bound.key) for level, bound in enumerate(bounds)]
     keyed = trips.select("subscriber", "arrival_s", "origin_index", "destination_index", *keys)
-    return counted_trips(keyed, mobility=mobility, partitions=partitions)
+    return counted_trips(keyed, mobility=mobility)
 
 
 def _pair(zones: ZoneTree, level: int) -> Column:

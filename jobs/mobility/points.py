@@ -23,14 +23,14 @@ def seen_points(unseen: Sequence[int]) -> Column:
     return F.filter("points", lambda point: ~point.bitwiseAND(F.lit(CELL_MASK)).isin(list(unseen))).alias("points")
 
 
-def with_next(rows: DataFrame) -> DataFrame:
+def with_next(rows: DataFrame, *, last: Column | int = NEVER) -> DataFrame:
     """One row per point of the sorted arrays `points`: the rows' other columns, `point`, and `after`, the next one.
 
-    After the last of an array comes `NEVER`. The array is shifted against itself and exploded: both engines do that in
+    After the last of an array comes `last`. The array is shifted against itself and exploded: both engines do that in
     compiled code, and need no lambda that looks around in its own array.
     """
     others = [name for name in rows.columns if name != "points"]
-    after = F.concat(F.slice("points", F.lit(2), F.size("points")), F.array(F.lit(NEVER)))
+    after = F.concat(F.slice("points", F.lit(2), F.size("points")), F.array(F.lit(last)))
     shifted = rows.select(*others, "points", after.alias("after"))
     pairs = shifted.select(*others, F.explode(F.arrays_zip("points", "after")).alias("pair"))
     return pairs.select(*others, F.col("pair.points").alias("point"), F.col("pair.after").alias("after"))

@@ -28,54 +28,65 @@ def steps(
 ) -> DataFrame:
     """One row per two consecutive points of a subscriber: `subscriber`, `before`, `after`.
 
-    Both are `second since first_day << 32 | cell index`. Steps within a day are found where the day stands; only the
-    first and the last point of each day are exchanged, to join it to the days within reach of the longest silence: two
-    points further apart may be missing. Days of a machine (more than `max_events_a_day` events) are left out: they are
-    not a person's.
+    Both are `second since first_day << 32 | cell index`. Steps within a day are found where the day stands, and those in
+    one cell are left out there. They are exchanged together with the first and the last point of each day, which are
+    joined to the days within reach of the longest silence: two points further apart may be missing. Days of a machine
+    (more than `max_events_a_day` events) are left out: they are not a person's.
 
     Args:
         days: Contract `subscriber_days`.
         first_day: From which seconds count.
         arrivals_from: Day from which `after` counts; points of days before it are only looked at as `before`.
         mobility: The limits.
-        partitions: Of the exchange by subscriber.
+        partitions: Of the exchange by subscriber, and of the result, which stays exchanged by it.
         unseen: Cell indexes whose points are left out, as if there were no tower.
 
     Stability: a row depends on one subscriber's days only.
     """
     day = F.datediff("local_date", F.lit(first_day)).cast("bigint")
     people = days.filter(F.col("events") <= mobility.max_events_a_day).select(
-        "subscriber", "local_date", day.alias("day"), seen_points(unseen)
+        "subscriber", day.alias("day"), seen_points(unseen)
     )
-    arriving = people.filter(F.col("local_date") >= F.lit(arrivals_from))
-    arrived = F.col("day") >= (arrivals_from - first_day).days
-    return _within_days(arriving).unionAll(_between_days(people, mobility, partitions).filter(arrived).drop("day"))
-
-
-def _within_days(people: DataFrame) -> DataFrame:
-    pairs = with_next(people.select("subscriber", _midnight().alias("midnight"), "points"))
-    before, after = (F.col(name) + F.col("midnight") for name in ("point", "after"))
-    return pairs.filter(F.col("after") != NEVER).select("subscriber", before.alias("before"), after.alias("after"))
-
-
-def _between_days(people: DataFrame, mobility: MobilityPolicy, partitions: int) -> DataFrame:
-    """One row per subscriber and `day` with points within reach behind it: the last of those, and the day's first.
-
-    A day tells its last point to the days ahead that a silence can reach. Of what a day is told, the greatest counts:
-    no list is made, and no day looks back.
-    """
-    first, last = (end("points") + _midnight() for end in (F.array_min, F.array_max))
-    ends = people.select("subscriber", "day", first.alias("first"), last.alias("last"))
-    nothing = F.lit(None).cast("bigint")
-    told = [_told(F.col("day"), nothing, F.col("first"))]
-    told += [_told(F.col("day") + n, F.col("last"), nothing) for n in range(1, _reach_days(mobility) + 1)]
-    exchanged = ends.repartition(partitions, "subscriber").select("subscriber", F.explode(F.array(*told)).alias("told"))
+    arrives = F.col("day") >= (arrivals_from - first_day).days
+    exchanged = _moves_and_days(people, arrives).repartition(partitions, "subscriber")
     met = (
-        exchanged.select("subscriber", "told.*")
-        .groupBy("subscriber", "day")
+        exchanged.select("subscriber", F.explode(_tellings(mobility)).alias("told"))
+        .select("subscriber", "told.*")
+        .groupBy("subscriber", "day", "move")
         .agg(*[F.max(end).alias(end) for end in ("before", "after")])
     )
-    return met.filter(F.col("before").isNotNull() & F.col("after").isNotNull())
+    met_both = F.col("before").isNotNull() & F.col("after").isNotNull()
+    return met.filter(arrives & met_both).select("subscriber", "before", "after")
+
+
+def _moves_and_days(people: DataFrame, arrives: Column) -> DataFrame:
+    """One row per step within a day between different cells, `before` and `after`; and one per day: last and first.
+
+    A day's `before` is its last point and its `after` the first one, with `NEVER` added: what comes round the day.
+    One scan gives both.
+    """
+    pairs = with_next(people, last=F.get("points", F.lit(0)) + NEVER)
+    before, after = (F.col(name) + _midnight() for name in ("point", "after"))
+    is_move = arrives & (_cell("point") != _cell("after"))
+    return pairs.filter(_is_day() | is_move).select("subscriber", "day", before.alias("before"), after.alias("after"))
+
+
+def _is_day() -> Column:
+    return F.col("after") >= NEVER
+
+
+def _tellings(mobility: MobilityPolicy) -> Column:
+    """What a row tells: a step itself; a day its first point, and to each day ahead within reach its last.
+
+    Of what a day is told from behind, the greatest counts: no list is made, and no day looks back. A step is told apart
+    from others of its day by its `after`, at which no other of them arrives.
+    """
+    nothing = F.lit(None).cast("bigint")
+    first = F.col("after") - NEVER
+    ends = [_told(F.col("day"), nothing, nothing, first)]
+    ends += [_told(F.col("day") + n, nothing, F.col("before"), nothing) for n in range(1, _reach_days(mobility) + 1)]
+    step = _told(F.col("day"), F.col("after"), F.col("before"), F.col("after"))
+    return F.when(_is_day(), F.array(*ends)).otherwise(F.array(step))
 
 
 def _reach_days(mobility: MobilityPolicy) -> int:
@@ -83,8 +94,8 @@ def _reach_days(mobility: MobilityPolicy) -> int:
     return math.ceil(mobility.max_gap_h / 24)
 
 
-def _told(day: Column, before: Column, after: Column) -> Column:
-    return F.struct(day.alias("day"), before.alias("before"), after.alias("after"))
+def _told(day: Column, move: Column, before: Column, after: Column) -> Column:
+    return F.struct(day.alias("day"), move.alias("move"), before.alias("before"), after.alias("after"))
 
 
 def _midnight() -> Column:
@@ -119,23 +130,22 @@ def trips_between_visits(subscriber_steps: DataFrame, zones: DataFrame, *, mobil
     )
 
 
-def counted_trips(trips: DataFrame, *, mobility: MobilityPolicy, partitions: int) -> DataFrame:
+def counted_trips(trips: DataFrame, *, mobility: MobilityPolicy) -> DataFrame:
     """One row per subscriber, pair of cells and day of arrival: the trips' columns, `day` for `arrival_s`, `amount`.
 
     `amount` is how many of these trips count: at most `max_repeats_a_day`. `day` counts from the steps' first day.
 
     Args:
-        trips: `subscriber`, `arrival_s`, `origin_index`, `destination_index`, and columns that follow from the two.
+        trips: `subscriber`, `arrival_s`, `origin_index`, `destination_index`, and columns that follow from the two;
+            exchanged by subscriber, as `steps` leaves them, so that no exchange is needed here.
         mobility: The limits.
-        partitions: Of the exchange by subscriber.
 
     Stability: what counts of a subscriber's trips depends on its own points only.
 
     Source: the distinct subscribers of a pair, as FlowKit (Flowminder) counts them, here a day at a time.
     """
     same = [name for name in trips.columns if name != "arrival_s"]
-    gathered = trips.repartition(partitions, "subscriber")
-    counted = gathered.groupBy(*same, F.expr(f"arrival_s div {_DAY_S}").alias("day")).agg(
+    counted = trips.groupBy(*same, F.expr(f"arrival_s div {_DAY_S}").alias("day")).agg(
         F.count(F.lit(1)).alias("times")
     )
     amount = F.least("times", F.lit(mobility.max_repeats_a_day).cast("bigint"))

@@ -4,8 +4,9 @@ Each engine does the whole of it in a fresh process, one after the other: raw Pa
 days (pseudonyms, checks, quarantine, accounting) to exact weekly origin-destination totals. Starting the session is
 not counted. What the engines found must be the same, DuckDB's included, or there is no result.
 
-One day on Spark is measured twice: in a fresh JVM, much of whose time goes into compiling (`spark-day`), and in one
-that has done the two days before, as a database that always runs would (`spark-next-day`).
+Spark is measured twice: in a fresh JVM, much of whose time goes into compiling (`spark`, and one day of it,
+`spark-day`), and in one that has done such work before, as a database that always runs would (`spark-again`, the same
+once more from nothing; `spark-next-day`, the third of three days).
 """
 
 import argparse
@@ -24,13 +25,14 @@ from rich.table import Table
 
 from jobs.synth import synthesise
 from tests.benchmarks.meter import Cost, measured
-from tests.benchmarks.ours import Outcome, Work, main_job, next_day_job
+from tests.benchmarks.ours import Outcome, Work, again_job, main_job, next_day_job
 from tests.benchmarks.yardstick import duckdb_job
 
 OUT: Final = Path("out/bench")
 FIRST_DAY: Final = date(2026, 3, 2)  # a Monday that begins a privacy month
 CORES: Final = 2
-ENGINES: Final = ("sail", "spark", "duckdb", "spark-day", "spark-next-day")
+IN_A_RUNNING_SESSION: Final = {"spark-again": again_job, "spark-next-day": next_day_job}
+ENGINES: Final = ("sail", "spark", "spark-again", "duckdb", "spark-day", "spark-next-day")
 
 
 @dataclass(frozen=True)
@@ -104,7 +106,7 @@ def _one_run(engine: str, work: Work) -> tuple[Cost, Outcome]:
     try:
         if engine == "duckdb":
             return measured(duckdb_job, root, work)
-        job = next_day_job if engine == "spark-next-day" else main_job
+        job = IN_A_RUNNING_SESSION.get(engine, main_job)
         return measured(job, root, "sail" if engine == "sail" else "spark", work)
     finally:
         shutil.rmtree(root, ignore_errors=True)
@@ -131,7 +133,7 @@ def _targets(run: Run, runs: Sequence[Run]) -> dict[str, bool]:
             if other.engine == "duckdb":
                 promises["<= 0.8 x DuckDB's wall"] = run.cost.wall_s <= 0.8 * other.cost.wall_s
         return promises
-    if run.engine == "spark":
+    if run.engine in {"spark", "spark-again"}:
         return {">= 0.55 M events/s": rate >= 0.55, "<= 5 GB": peak <= 5}
     return {"<= 18 CPU s": run.cost.cpu_s <= 18} if run.engine.endswith("-day") else {}
 

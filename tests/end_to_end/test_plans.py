@@ -96,10 +96,10 @@ def test_no_number_crosses_the_exchange(spark, tiny_country, inputs):
 
 
 def test_the_exact_totals_exchange_no_points(spark, inputs):
-    """The ends of days by subscriber; trips by subscriber, where their weight stays; totals by key."""
+    """Moves and the ends of days by subscriber, where trips and their weight stay; totals by key."""
     plan = physical(totals(spark, inputs))
 
-    assert exchanges(plan) == ["key", "subscriber", "subscriber"]
+    assert exchanges(plan) == ["key", "subscriber"]
     assert plan.count("BroadcastNestedLoopJoin") == plan.count("CartesianProduct") == plan.count("SortMergeJoin") == 0
     assert not [word for word in PYTHON if word in plan]
 
