@@ -28,10 +28,10 @@ def steps(
 ) -> DataFrame:
     """One row per two consecutive points of a subscriber: `subscriber`, `before`, `after`.
 
-    Both are `second since first_day << 32 | cell index`. Steps within a day are found where the day stands, and those in
-    one cell are left out there. They are exchanged together with the first and the last point of each day, which are
-    joined to the days within reach of the longest silence: two points further apart may be missing. Days of a machine
-    (more than `max_events_a_day` events) are left out: they are not a person's.
+    Both are `second since first_day << 32 | cell index`. Steps within a day are found where the day stands, and of
+    those in one cell none is kept. They are exchanged together with the first and the last point of each day, which
+    are joined to the days within reach of the longest silence: two points further apart may be missing. Days of a
+    machine (more than `max_events_a_day` events) are left out: they are not a person's.
 
     Args:
         days: Contract `subscriber_days`.
@@ -44,9 +44,8 @@ def steps(
     Stability: a row depends on one subscriber's days only.
     """
     day = F.datediff("local_date", F.lit(first_day)).cast("bigint")
-    people = days.filter(F.col("events") <= mobility.max_events_a_day).select(
-        "subscriber", day.alias("day"), seen_points(unseen)
-    )
+    is_of_person = F.col("events") <= mobility.max_events_a_day
+    people = days.filter(is_of_person).select("subscriber", day.alias("day"), seen_points(unseen))
     arrives = F.col("day") >= (arrivals_from - first_day).days
     exchanged = _moves_and_days(people, arrives).repartition(partitions, "subscriber")
     met = (
@@ -145,9 +144,7 @@ def counted_trips(trips: DataFrame, *, mobility: MobilityPolicy) -> DataFrame:
     Source: the distinct subscribers of a pair, as FlowKit (Flowminder) counts them, here a day at a time.
     """
     same = [name for name in trips.columns if name != "arrival_s"]
-    counted = trips.groupBy(*same, F.expr(f"arrival_s div {_DAY_S}").alias("day")).agg(
-        F.count(F.lit(1)).alias("times")
-    )
+    counted = trips.groupBy(*same, F.expr(f"arrival_s div {_DAY_S}").alias("day")).agg(F.count(F.lit(1)).alias("times"))
     amount = F.least("times", F.lit(mobility.max_repeats_a_day).cast("bigint"))
     # An expression, because Sail takes the column that was grouped by for unique even after an explode, and would drop
     # the week from a later grouping by subscriber and week. Behind this grouping, which thus needs no exchange.

@@ -3,7 +3,7 @@
 import multiprocessing
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -15,7 +15,7 @@ R = TypeVar("R")
 _TICKS_A_S: Final = os.sysconf("SC_CLK_TCK")
 _PAGE_BYTES: Final = os.sysconf("SC_PAGE_SIZE")
 _SAMPLE_S: Final = 0.2  # often enough to see a peak, seldom enough to cost nothing
-_PARENT, _CPU, _RESIDENT = 1, slice(11, 15), 21  # fields of /proc/<pid>/stat behind the name, see proc(5)
+_PARENT, _CPU, _RESIDENT, _STACK = 1, slice(11, 15), 21, 25  # fields of /proc/<pid>/stat behind the name, see proc(5)
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Cost:
         wall_s: From start to stop of the stopwatch.
         cpu_s: User and system time of the process tree in between.
         session_cpu_s: The same before the start: interpreter, imports, session.
-        peak_gb: Largest resident memory of the tree, summed over its processes, from its birth to the stop.
+        peak_gb: Largest resident memory of the tree, summed over its programs, from its birth to the stop.
     """
 
     wall_s: float
@@ -81,9 +81,20 @@ def _peak_bytes(job: Connection, root: int) -> int:
     """Watch a tree's memory until its job says something."""
     peak = 0
     while not job.poll(_SAMPLE_S):
-        peak = max(peak, sum(int(process[_RESIDENT]) for process in _tree(root)) * _PAGE_BYTES)
+        peak = max(peak, _resident_bytes(_tree(root)))
     job.recv()
     return peak
+
+
+def _resident_bytes(tree: Iterable[Sequence[str]]) -> int:
+    """Memory of processes; that of a child which has not begun a program of its own yet is its parent's, told once.
+
+    Such a child has its parent's stack. A JVM has one for a moment whenever it starts a program.
+    """
+    pages: dict[str, int] = {}
+    for process in tree:
+        pages[process[_STACK]] = max(pages.get(process[_STACK], 0), int(process[_RESIDENT]))
+    return sum(pages.values()) * _PAGE_BYTES
 
 
 def cpu_s(root: int) -> float:
