@@ -61,13 +61,11 @@ def steps(
 def _moves_and_days(people: DataFrame, arrives: Column) -> DataFrame:
     """One row per step within a day between different cells, `before` and `after`; and one per day: last and first.
 
-    A day's `before` is its last point and its `after` the first one, with `NEVER` added: what comes round the day.
-    One scan gives both.
+    Both are points of their `day`. A day's `before` is its last point and its `after` the first one, with `NEVER`
+    added: what comes round the day. One scan gives both.
     """
-    pairs = with_next(people, last=F.get("points", F.lit(0)) + NEVER)
-    before, after = (F.col(name) + _midnight() for name in ("point", "after"))
-    is_move = arrives & (_cell("point") != _cell("after"))
-    return pairs.filter(_is_day() | is_move).select("subscriber", "day", before.alias("before"), after.alias("after"))
+    pairs = with_next(people, last=F.get("points", F.lit(0)) + NEVER).withColumnRenamed("point", "before")
+    return pairs.filter(_is_day() | (arrives & (_cell("before") != _cell("after"))))
 
 
 def _is_day() -> Column:
@@ -81,10 +79,10 @@ def _tellings(mobility: MobilityPolicy) -> Column:
     from others of its day by its `after`, at which no other of them arrives.
     """
     nothing = F.lit(None).cast("bigint")
-    first = F.col("after") - NEVER
-    ends = [_told(F.col("day"), nothing, nothing, first)]
-    ends += [_told(F.col("day") + n, nothing, F.col("before"), nothing) for n in range(1, _reach_days(mobility) + 1)]
-    step = _told(F.col("day"), F.col("after"), F.col("before"), F.col("after"))
+    before, after = (F.col(end) + _midnight() for end in ("before", "after"))
+    ends = [_told(F.col("day"), nothing, nothing, after - NEVER)]
+    ends += [_told(F.col("day") + n, nothing, before, nothing) for n in range(1, _reach_days(mobility) + 1)]
+    step = _told(F.col("day"), after, before, after)
     return F.when(_is_day(), F.array(*ends)).otherwise(F.array(step))
 
 
